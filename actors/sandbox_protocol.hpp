@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sandboxes and snapshots: what there is, restore, stop, remove. Structs
+// only; knows no CAF.
+#pragma once
+
+#include "actors/branch_protocol.hpp"
+
+namespace forkfleet {
+
+/// Where a sandbox stands.
+enum class sandbox_state : uint8_t {
+  starting,
+  running,
+  paused,
+  stuck,
+  stopped,
+  gone,
+};
+
+constexpr auto enum_table(sandbox_state) {
+  using enum sandbox_state;
+  return std::to_array<schema::enum_entry<sandbox_state>>({
+    {starting, "starting"},
+    {running, "running"},
+    {paused, "paused"},
+    {stuck, "stuck", "a person must look: it did not resume or answer"},
+    {stopped, "stopped", "ended by request"},
+    {gone, "gone", "its VM ended by itself"},
+  });
+}
+
+/// How a sandbox came to be.
+enum class sandbox_origin : uint8_t { declared, attached, restored };
+
+constexpr auto enum_table(sandbox_origin) {
+  using enum sandbox_origin;
+  return std::to_array<schema::enum_entry<sandbox_origin>>({
+    {declared, "declared", "started from the fleet file"},
+    {attached, "attached", "somebody else's VM, by its QMP socket"},
+    {restored, "restored", "a child of a snapshot"},
+  });
+}
+
+/// One sandbox, as its node tells it.
+struct sandbox_info {
+  sandbox_id id = {};
+  host_name host = {};
+  sandbox_state state = sandbox_state::starting;
+  sandbox_origin origin = sandbox_origin::declared;
+  std::string driver = {};
+  uint64_t pid = 0;
+  uint64_t memory_bytes = 0;
+  uint64_t vcpus = 0;
+  snapshot_tag parent = {};
+  uint64_t branches = 0;
+  microseconds started_at{0};
+  std::string directory = {};
+  std::string console = {};
+  std::string debug_console = {};
+  std::string note = {};
+
+  friend bool operator==(const sandbox_info&, const sandbox_info&) = default;
+  static constexpr schema::about about{"sandbox_info", "One sandbox."};
+  static constexpr auto fields() {
+    return std::tuple{
+      schema::field("id", &sandbox_info::id, "Its name in the fleet."),
+      schema::field("host", &sandbox_info::host, "Where it runs."),
+      schema::field("state", &sandbox_info::state, "Where it stands."),
+      schema::field("origin", &sandbox_info::origin, "How it came to be."),
+      schema::field("driver", &sandbox_info::driver, "Which VMM runs it."),
+      schema::field("pid", &sandbox_info::pid, "The VMM's process."),
+      schema::field("memory_bytes", &sandbox_info::memory_bytes,
+                    "Guest memory."),
+      schema::field("vcpus", &sandbox_info::vcpus, "Virtual CPUs."),
+      schema::field("parent", &sandbox_info::parent,
+                    "The snapshot that it was restored from."),
+      schema::field("branches", &sandbox_info::branches,
+                    "Branches sealed of it."),
+      schema::field("started_at_us", &sandbox_info::started_at,
+                    "When it started, in Unix time."),
+      schema::field("directory", &sandbox_info::directory,
+                    "Its run files on the host."),
+      schema::field("console", &sandbox_info::console,
+                    "The file that holds its serial console's output."),
+      schema::field("debug_console", &sandbox_info::debug_console,
+                    "The socket of its debug console, where it has one."),
+      schema::field("note", &sandbox_info::note,
+                    "Why it stands where it stands."),
+    };
+  }
+};
+
+/// One sealed snapshot, as its node tells it.
+struct snapshot_info {
+  snapshot_tag tag = {};
+  host_name host = {};
+  sandbox_id source = {};
+  snapshot_tag parent = {};
+  operation_id operation = {};
+  branch_mode mode = branch_mode::automatic;
+  std::string method = {};
+  std::string driver = {};
+  std::string root_hash = {};
+  uint64_t memory_bytes = 0;
+  uint64_t stored_bytes = 0;
+  microseconds created_at{0};
+  std::string directory = {};
+
+  friend bool operator==(const snapshot_info&, const snapshot_info&) = default;
+  static constexpr schema::about about{"snapshot_info", "One sealed snapshot."};
+  static constexpr auto fields() {
+    return std::tuple{
+      schema::field("tag", &snapshot_info::tag, "Its name in the fleet."),
+      schema::field("host", &snapshot_info::host, "Where it lies."),
+      schema::field("source", &snapshot_info::source,
+                    "The sandbox that it was taken of."),
+      schema::field("parent", &snapshot_info::parent,
+                    "The snapshot that the source was restored from."),
+      schema::field("operation", &snapshot_info::operation,
+                    "The branch that made it."),
+      schema::field("mode", &snapshot_info::mode, "What was captured."),
+      schema::field("method", &snapshot_info::method, "How."),
+      schema::field("driver", &snapshot_info::driver, "Which VMM runs it."),
+      schema::field("root_hash", &snapshot_info::root_hash,
+                    "Its content, as SHA-256 in hex."),
+      schema::field("memory_bytes", &snapshot_info::memory_bytes,
+                    "Guest memory."),
+      schema::field("stored_bytes", &snapshot_info::stored_bytes,
+                    "Space that it takes on the disk."),
+      schema::field("created_at_us", &snapshot_info::created_at,
+                    "When it was sealed, in Unix time."),
+      schema::field("directory", &snapshot_info::directory,
+                    "Its directory on the host."),
+    };
+  }
+};
+
+/// Starts one child of a snapshot, as a new sandbox.
+struct restore_request {
+  operation_id operation = {};
+  snapshot_tag tag = {};
+  sandbox_id sandbox = {};
+  milliseconds deadline{0};
+  uint64_t epoch = 0;
+
+  friend bool operator==(const restore_request&,
+                         const restore_request&) = default;
+  static constexpr schema::about about{
+    "restore_request", "Start a child of a snapshot, as a new sandbox.",
+    schema::access::scriptable};
+  static constexpr auto fields() {
+    return std::tuple{
+      schema::field("operation", &restore_request::operation,
+                    "Made by the client; a retry carries the same one."),
+      schema::field("tag", &restore_request::tag, "The snapshot.",
+                    schema::need::required),
+      schema::field("sandbox", &restore_request::sandbox,
+                    "The child's name; made from the tag when empty."),
+      schema::field("deadline_ms", &restore_request::deadline,
+                    "Time left; 0 takes the fleet's."),
+      schema::field("epoch", &restore_request::epoch,
+                    "The coordinator's epoch.", schema::need::optional,
+                    schema::access::internal),
+    };
+  }
+};
+
+/// How a restore ended that had started.
+struct restore_report {
+  operation_id operation = {};
+  snapshot_tag tag = {};
+  failure outcome = {};
+  sandbox_info sandbox = {};
+  microseconds start{0};
+  microseconds load{0};
+  microseconds total{0};
+
+  friend bool operator==(const restore_report&,
+                         const restore_report&) = default;
+  static constexpr schema::about about{"restore_report",
+                                       "How a restore ended that had started."};
+  static constexpr auto fields() {
+    return std::tuple{
+      schema::field("operation", &restore_report::operation,
+                    "The operation's id."),
+      schema::field("tag", &restore_report::tag, "The snapshot."),
+      schema::field("outcome", &restore_report::outcome,
+                    "none: the child runs."),
+      schema::field("sandbox", &restore_report::sandbox, "The child."),
+      schema::field("start_us", &restore_report::start,
+                    "Until the new VMM answered."),
+      schema::field("load_us", &restore_report::load,
+                    "Until its device state was loaded and it ran."),
+      schema::field("total_us", &restore_report::total, "All of it."),
+    };
+  }
+};
+
+/// Ends a sandbox's VM. One that somebody else started is only let go.
+struct stop_request {
+  sandbox_id sandbox = {};
+  uint64_t epoch = 0;
+
+  friend bool operator==(const stop_request&, const stop_request&) = default;
+  static constexpr schema::about about{"stop_request", "End a sandbox's VM.",
+                                       schema::access::scriptable};
+  static constexpr auto fields() {
+    return std::tuple{
+      schema::field("sandbox", &stop_request::sandbox, "Which one.",
+                    schema::need::required),
+      schema::field("epoch", &stop_request::epoch, "The coordinator's epoch.",
+                    schema::need::optional, schema::access::internal),
+    };
+  }
+};
+
+/// Removes a snapshot from its host's disk.
+struct remove_request {
+  snapshot_tag tag = {};
+  uint64_t epoch = 0;
+
+  friend bool operator==(const remove_request&,
+                         const remove_request&) = default;
+  static constexpr schema::about about{
+    "remove_request", "Remove a snapshot that no running child maps.",
+    schema::access::scriptable};
+  static constexpr auto fields() {
+    return std::tuple{
+      schema::field("tag", &remove_request::tag, "Which one.",
+                    schema::need::required),
+      schema::field("epoch", &remove_request::epoch, "The coordinator's epoch.",
+                    schema::need::optional, schema::access::internal),
+    };
+  }
+};
+
+/// What was asked for is done.
+struct done {
+  std::string note = {};
+
+  friend bool operator==(const done&, const done&) = default;
+  static constexpr schema::about about{"done", "What was asked for is done."};
+  static constexpr auto fields() {
+    return std::tuple{
+      schema::field("note", &done::note, "What there is to say about it."),
+    };
+  }
+};
+
+} // namespace forkfleet

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every type that crosses the wire. Append only: numbers never move.
+#pragma once
+
+#include <vector>
+
+#include <caf/type_id.hpp>
+#include <caf/typed_actor.hpp>
+
+#include "actors/membership_protocol.hpp"
+#include "actors/wire.hpp"
+
+namespace forkfleet {
+
+/// What a NODE answers to the COORDINATOR.
+using node_actor = caf::typed_actor<
+  // Branch a sandbox of this host. Answered when the branch has ended.
+  caf::replies_to<branch_request>::with<branch_report>,
+  // What became of an operation, also from before a restart.
+  caf::replies_to<operation_query>::with<operation_status>,
+  // Start a child of a snapshot that lies here.
+  caf::replies_to<restore_request>::with<restore_report>,
+  // End a sandbox.
+  caf::replies_to<stop_request>::with<done>,
+  // Remove a snapshot.
+  caf::replies_to<remove_request>::with<done>>;
+
+} // namespace forkfleet
+
+CAF_BEGIN_TYPE_ID_BLOCK(forkfleet, first_custom_type_id)
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::branch_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::branch_report))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::operation_query))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::operation_status))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::restore_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::restore_report))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::stop_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::remove_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::done))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::nodes_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::node_list))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::sandboxes_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::sandbox_list))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::snapshots_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::snapshot_list))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::events_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::event_list))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::node_hello))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::node_welcome))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::inventory_page))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::node_heartbeat))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::heartbeat_ack))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::node_events))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::node_goodbye))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::node_actor))
+CAF_END_TYPE_ID_BLOCK(forkfleet)

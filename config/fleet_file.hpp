@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fleet file, as structs: one file for one machine or many. Every
+// default, unit and limit of the system stands here. Knows no CAF.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "actors/branch_protocol.hpp"
+#include "actors/schema/fields.hpp"
+
+namespace forkfleet::config {
+
+using std::chrono::milliseconds;
+
+/// A number of bytes; in YAML with a unit: 512MiB, 2GiB, 4096B.
+struct byte_size {
+  uint64_t value = 0;
+  friend auto operator<=>(const byte_size&, const byte_size&) = default;
+};
+
+/// A TCP endpoint; in YAML as HOST:PORT, [ADDRESS]:PORT for IPv6.
+struct endpoint {
+  std::string host = {};
+  uint16_t port = 0;
+
+  /// True for localhost, 127.0.0.0/8 and ::1.
+  bool is_loopback() const;
+  std::string to_string() const;
+  friend bool operator==(const endpoint&, const endpoint&) = default;
+};
+
+/// Mutual TLS between programs. Needed as soon as one address is not
+/// loopback.
+struct tls_files {
+  std::string authority = {};
+  std::string certificate = {};
+  std::string key = {};
+
+  bool empty() const { return authority.empty(); }
+  friend bool operator==(const tls_files&, const tls_files&) = default;
+  static constexpr schema::about about{
+    "tls", "Certificates of one program; see forkfleet pki."};
+  static constexpr auto fields() {
+    using schema::field;
+    using enum schema::need;
+    return std::tuple{
+      field("authority", &tls_files::authority,
+            "The certificate authority's certificate, a PEM file.", required),
+      field("certificate", &tls_files::certificate,
+            "This program's certificate, a PEM file. ${ROLE} and ${NAME} are "
+            "not replaced: give each host its own.",
+            required),
+      field("key", &tls_files::key,
+            "Its private key, a PEM file that only its owner can read.",
+            required),
+    };
+  }
+};
+
+struct coordinator_section {
+  endpoint listen{"127.0.0.1", 7711};
+  std::string data = {};
+  tls_files tls = {};
+  milliseconds heartbeat{1000};
+  milliseconds node_timeout{5000};
+  uint64_t events_kept = 10000;
+  uint64_t operations_kept = 10000;
+
+  friend bool operator==(const coordinator_section&,
+                         const coordinator_section&) = default;
+  static constexpr schema::about about{"coordinator",
+                                       "The program that routes."};
+  static constexpr auto fields() {
+    using schema::field;
+    return std::tuple{
+      field("listen", &coordinator_section::listen,
+            "Where nodes and clients reach it."),
+      field("data", &coordinator_section::data,
+            "Its directory; default: <state>/coordinator."),
+      field("tls", &coordinator_section::tls,
+            "Its certificates; needed unless listen is loopback."),
+      field("heartbeat", &coordinator_section::heartbeat,
+            "How often nodes show a sign of life; 100ms to 60s."),
+      field("node_timeout", &coordinator_section::node_timeout,
+            "Silence after which a node is down; at least 3 heartbeats."),
+      field("events_kept", &coordinator_section::events_kept,
+            "Events kept for followers; 100 to 1000000."),
+      field("operations_kept", &coordinator_section::operations_kept,
+            "Ended operations remembered; 100 to 1000000."),
+    };
+  }
+};
+
+/// How branches are taken unless the request says otherwise.
+struct branch_section {
+  branch_mode mode = branch_mode::automatic;
+  reserve_policy reserve = reserve_policy::best_effort;
+  milliseconds deadline{60000};
+  milliseconds pause_max{5000};
+
+  friend bool operator==(const branch_section&,
+                         const branch_section&) = default;
+  static constexpr schema::about about{
+    "branch", "How branches are taken unless the request says otherwise."};
+  static constexpr auto fields() {
+    using schema::field;
+    return std::tuple{
+      field("mode", &branch_section::mode, "auto, full or live."),
+      field("reserve", &branch_section::reserve,
+            "off, best-effort or required."),
+      field("deadline", &branch_section::deadline,
+            "For the whole branch; 1s to 1h."),
+      field("pause_max", &branch_section::pause_max,
+            "A guest that stands still for longer is resumed and the branch "
+            "fails; 100ms to 60s."),
+    };
+  }
+};
+
+struct host_section {
+  host_name name = {};
+  std::string address = {};
+  std::string data = {};
+  uint64_t branch_slots = 2;
+  tls_files tls = {};
+
+  friend bool operator==(const host_section&, const host_section&) = default;
+  static constexpr schema::about about{"host",
+                                       "One machine that runs sandboxes."};
+  static constexpr auto fields() {
+    using schema::field;
+    using enum schema::need;
+    return std::tuple{
+      field("name", &host_section::name, "Unique in the fleet.", required),
+      field("address", &host_section::address,
+            "The machine's address. Empty or loopback: this machine, and up "
+            "starts its node."),
+      field("data", &host_section::data,
+            "Where its snapshots lie; default: <state>/<name>."),
+      field("branch_slots", &host_section::branch_slots,
+            "Branches at once; 1 to 64."),
+      field("tls", &host_section::tls,
+            "Its certificates; needed unless the coordinator is loopback."),
+    };
+  }
+};
+
+struct disk_section {
+  std::string path = {};
+  std::string format = "qcow2";
+  bool readonly = false;
+
+  friend bool operator==(const disk_section&, const disk_section&) = default;
+  static constexpr schema::about about{"disk", "One disk of a sandbox."};
+  static constexpr auto fields() {
+    using schema::field;
+    using enum schema::need;
+    return std::tuple{
+      field("path", &disk_section::path, "Its image on the host.", required),
+      field("format", &disk_section::format, "qcow2 or raw."),
+      field("readonly", &disk_section::readonly,
+            "Whether the guest may only read it."),
+    };
+  }
+};
+
+/// A VM that somebody else started.
+struct attach_section {
+  std::string qmp = {};
+  std::string watchdog_qmp = {};
+
+  bool empty() const { return qmp.empty(); }
+  friend bool operator==(const attach_section&,
+                         const attach_section&) = default;
+  static constexpr schema::about about{"attach",
+                                       "A VM that somebody else started."};
+  static constexpr auto fields() {
+    using schema::field;
+    using enum schema::need;
+    return std::tuple{
+      field("qmp", &attach_section::qmp, "Its QMP socket.", required),
+      field("watchdog_qmp", &attach_section::watchdog_qmp,
+            "A second QMP socket, for the watchdog that resumes the VM when "
+            "the node dies in a pause."),
+    };
+  }
+};
+
+enum class driver_kind : uint8_t { qemu, simulated };
+
+constexpr auto enum_table(driver_kind) {
+  using enum driver_kind;
+  return std::to_array<schema::enum_entry<driver_kind>>({
+    {qemu, "qemu"},
+    {simulated, "simulated", "no VM: costs and faults, for trying things"},
+  });
+}
+
+enum class accelerator : uint8_t { automatic, kvm, tcg };
+
+constexpr auto enum_table(accelerator) {
+  using enum accelerator;
+  return std::to_array<schema::enum_entry<accelerator>>({
+    {automatic, "auto", "kvm where it works, else tcg"},
+    {kvm, "kvm"},
+    {tcg, "tcg"},
+  });
+}
+
+struct sandbox_section {
+  sandbox_id name = {};
+  host_name host = {};
+  driver_kind driver = driver_kind::qemu;
+  std::string kernel = {};
+  std::string initrd = {};
+  std::string append = {};
+  std::string machine = "microvm";
+  accelerator accel = accelerator::automatic;
+  byte_size memory{256ull << 20};
+  uint64_t vcpus = 1;
+  std::vector<disk_section> disks = {};
+  bool debug_console = false;
+  std::vector<std::string> qemu_arguments = {};
+  attach_section attach = {};
+
+  friend bool operator==(const sandbox_section&,
+                         const sandbox_section&) = default;
+  static constexpr schema::about about{"sandbox", "One VM of the fleet."};
+  static constexpr auto fields() {
+    using schema::field;
+    using enum schema::need;
+    return std::tuple{
+      field("name", &sandbox_section::name, "Unique in the fleet.", required),
+      field("host", &sandbox_section::host, "Which host runs it.", required),
+      field("driver", &sandbox_section::driver, "qemu or simulated."),
+      field("kernel", &sandbox_section::kernel,
+            "The guest kernel; needed unless attach is given."),
+      field("initrd", &sandbox_section::initrd, "Its initial RAM disk."),
+      field("append", &sandbox_section::append,
+            "Added to the kernel's command line."),
+      field("machine", &sandbox_section::machine, "microvm, q35 or pc."),
+      field("accelerator", &sandbox_section::accel, "auto, kvm or tcg."),
+      field("memory", &sandbox_section::memory, "32MiB to 1TiB."),
+      field("vcpus", &sandbox_section::vcpus, "1 to 256."),
+      field("disks", &sandbox_section::disks, "Its disks, in order."),
+      field("debug_console", &sandbox_section::debug_console,
+            "Port 0xe9 of the guest as a socket in the sandbox's directory."),
+      field("qemu_arguments", &sandbox_section::qemu_arguments,
+            "More arguments for QEMU, as they are."),
+      field("attach", &sandbox_section::attach,
+            "Attach to a running QEMU instead of starting one."),
+    };
+  }
+};
+
+struct fleet_file {
+  uint64_t version = 1;
+  std::string name = "fleet";
+  std::string state = {};
+  coordinator_section coordinator = {};
+  tls_files client_tls = {};
+  branch_section branch = {};
+  std::vector<host_section> hosts = {};
+  std::vector<sandbox_section> sandboxes = {};
+
+  friend bool operator==(const fleet_file&, const fleet_file&) = default;
+  static constexpr schema::about about{
+    "fleet", "A fleet: one coordinator, its hosts and their sandboxes."};
+  static constexpr auto fields() {
+    using schema::field;
+    using enum schema::need;
+    return std::tuple{
+      field("version", &fleet_file::version, "Of this format; 1.", required),
+      field("name", &fleet_file::name, "The fleet's name."),
+      field("state", &fleet_file::state,
+            "Where programs of this machine keep their data unless told "
+            "otherwise; relative paths start at the fleet file's directory. "
+            "Default: /var/lib/forkfleet/<name> for root, else "
+            "$XDG_STATE_HOME/forkfleet/<name>."),
+      field("coordinator", &fleet_file::coordinator,
+            "The program that routes."),
+      field("client_tls", &fleet_file::client_tls,
+            "Certificates of the forkfleet tool."),
+      field("branch", &fleet_file::branch, "How branches are taken."),
+      field("hosts", &fleet_file::hosts, "At least one.", required),
+      field("sandboxes", &fleet_file::sandboxes,
+            "VMs that are started, or attached to, when their node starts."),
+    };
+  }
+};
+
+} // namespace forkfleet::config
