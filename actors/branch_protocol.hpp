@@ -185,7 +185,8 @@ struct branch_report {
                     "What was captured: full or live."),
       schema::field("method", &branch_report::method, "How the driver did it."),
       schema::field("pause_us", &branch_report::pause,
-                    "From before the stop to the guest seen running."),
+                    "How long the guest stood still: from its stop to it "
+                    "seen running."),
       schema::field("vmm_pause_us", &branch_report::vmm_pause,
                     "The pause by the VMM's own stamps; 0 where it has none."),
       schema::field("total_us", &branch_report::total,

@@ -171,8 +171,6 @@ struct restore_report {
   snapshot_tag tag = {};
   failure outcome = {};
   sandbox_info sandbox = {};
-  microseconds start{0};
-  microseconds load{0};
   microseconds total{0};
 
   friend bool operator==(const restore_report&,
@@ -187,11 +185,8 @@ struct restore_report {
       schema::field("outcome", &restore_report::outcome,
                     "none: the child runs."),
       schema::field("sandbox", &restore_report::sandbox, "The child."),
-      schema::field("start_us", &restore_report::start,
-                    "Until the new VMM answered."),
-      schema::field("load_us", &restore_report::load,
-                    "Until its device state was loaded and it ran."),
-      schema::field("total_us", &restore_report::total, "All of it."),
+      schema::field("total_us", &restore_report::total,
+                    "From the request to the running child."),
     };
   }
 };

@@ -7,10 +7,12 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "actors/branch_protocol.hpp"
 #include "actors/schema/fields.hpp"
+#include "actors/schema/shape.hpp"
 
 namespace forkfleet::config {
 
@@ -22,6 +24,10 @@ struct byte_size {
   friend auto operator<=>(const byte_size&, const byte_size&) = default;
 };
 
+schema::notation_about notation_of(const byte_size&);
+std::string to_text(const byte_size& x);
+schema::fault from_text(std::string_view text, byte_size& x);
+
 /// A TCP endpoint; in YAML as HOST:PORT, [ADDRESS]:PORT for IPv6.
 struct endpoint {
   std::string host = {};
@@ -32,6 +38,10 @@ struct endpoint {
   std::string to_string() const;
   friend bool operator==(const endpoint&, const endpoint&) = default;
 };
+
+schema::notation_about notation_of(const endpoint&);
+std::string to_text(const endpoint& x);
+schema::fault from_text(std::string_view text, endpoint& x);
 
 /// Mutual TLS between programs. Needed as soon as one address is not
 /// loopback.

@@ -101,6 +101,9 @@ struct capture_plan {
 struct capture_result {
   std::string method = {};                // such as "background-snapshot"
   std::chrono::microseconds vmm_pause{0}; // by the VMM's stamps; 0: none
+  /// From the VMM's stamp of the stop to the guest seen running, where the
+  /// guest still ran for a part of the pause stage; 0: it stood for all of it.
+  std::chrono::microseconds stood{0};
   uint64_t memory_bytes = 0;
   uint64_t written_bytes = 0;
   uint64_t vmstate_bytes = 0;

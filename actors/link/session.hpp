@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// One connection through the guard: frames from the peer are checked and
+// passed to CAF, bytes from CAF are passed to the peer. Holds at most one
+// frame and one buffer in each direction; who does not read is not read from.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "actors/link/asio.hpp"
+#include "actors/link/deadline.hpp"
+#include "actors/link/frame_check.hpp"
+#include "actors/link/guard_core.hpp"
+#include "actors/link/owned_fd.hpp"
+#include "actors/link/peer_stream.hpp"
+
+namespace forkfleet {
+
+/// Used on the guard's thread alone. Keeps itself alive until it is closed.
+class session : public std::enable_shared_from_this<session> {
+public:
+  struct events {
+    /// CAF's end of the connection; once, and only for a peer that may talk
+    /// to us.
+    std::function<void(owned_fd)> ready;
+    /// Once, at the end. The failure says why, also after an orderly end.
+    std::function<void(const failure&)> closed;
+  };
+
+  session(guard_core& core, asio::io_context& io,
+          std::unique_ptr<peer_stream> net, events then);
+  ~session();
+  session(const session&) = delete;
+  session& operator=(const session&) = delete;
+
+  /// For a connection that we accepted. Without a context it is plain. CAF
+  /// gets it after the peer's first sound frame.
+  void accept(const tls_context& context);
+
+  /// For a connection that we dialled, after its TLS handshake. CAF gets it
+  /// at once.
+  void run_dialled();
+
+  /// Ends it; no effect on one that has ended.
+  void close(ending how, failure why);
+
+private:
+  void on_handshake(const error_code& x);
+  void start(frame_check::side which, peer_role role);
+  bool hand_over();
+  void read_peer();
+  void on_peer_bytes(const error_code& x, std::size_t bytes);
+  bool greet();
+  void limit_next_read();
+  void pass_inward();
+  void read_caf();
+  void on_caf_bytes(const error_code& x, std::size_t bytes);
+  void lost(const error_code& x);
+  void time_out(const char* what);
+
+  guard_core& core_;
+  std::unique_ptr<peer_stream> net_;
+  asio::local::stream_protocol::socket caf_;
+  events events_;
+  deadline in_limit_;
+  deadline out_limit_;
+  std::optional<frame_check> check_;
+  std::string identity_;
+  uint64_t frames_seen_ = 0;
+  bool is_greeted_ = false;
+  bool was_mid_frame_ = false;
+  bool is_closed_ = false;
+  std::vector<char> passed_;
+  std::array<char, 65536> from_peer_;
+  std::array<char, 65536> from_caf_;
+};
+
+} // namespace forkfleet

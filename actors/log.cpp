@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/log.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+namespace forkfleet::log {
+
+namespace {
+
+std::string_view name_of(level x) {
+  switch (x) {
+    case level::debug:
+      return "debug";
+    case level::info:
+      return "info";
+    case level::warn:
+      return "warn";
+    case level::error:
+      return "error";
+  }
+  return "error";
+}
+
+std::string_view environment(const char* name) {
+  const auto* value = std::getenv(name);
+  return value == nullptr ? std::string_view{} : value;
+}
+
+level chosen_level() {
+  const auto wanted = environment("FORKFLEET_LOG_LEVEL");
+  for (const auto x : {level::debug, level::info, level::warn, level::error})
+    if (wanted == name_of(x))
+      return x;
+  return level::info;
+}
+
+struct output {
+  bool as_json = environment("FORKFLEET_LOG") == "json";
+  level least = chosen_level();
+  spdlog::logger logger{"forkfleet",
+                        std::make_shared<spdlog::sinks::stderr_sink_mt>()};
+
+  output() {
+    logger.set_level(spdlog::level::trace);
+    logger.flush_on(spdlog::level::trace);
+    // The body of a JSON line ends the object that the pattern begins.
+    logger.set_pattern(as_json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%fZ",%v)" : "%v",
+                       spdlog::pattern_time_type::utc);
+  }
+};
+
+// Never destroyed: actors may log while the process ends.
+output& sink() {
+  static auto* const only = new output;
+  return *only;
+}
+
+// Everything that is not printable ASCII becomes an escape, so that no value
+// can end a line or steer a terminal.
+std::string in_quotes(std::string_view text) {
+  using json = nlohmann::json;
+  return json(text).dump(-1, ' ', true, json::error_handler_t::replace);
+}
+
+bool is_plain(std::string_view text) {
+  constexpr std::string_view marks = "-_./:@+,%#*()[]";
+  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+           || (c >= '0' && c <= '9') || marks.find(c) != marks.npos;
+  });
+}
+
+std::string json_body(level x, std::string_view event, fields facts) {
+  auto line = "\"level\":" + in_quotes(name_of(x));
+  line += ",\"event\":" + in_quotes(event);
+  for (const auto& fact : facts) {
+    line += ',' + in_quotes(fact.key) + ':';
+    line += fact.quoted ? in_quotes(fact.text) : fact.text;
+  }
+  return line + '}';
+}
+
+std::string plain_line(level x, std::string_view event, fields facts) {
+  auto line = std::string{name_of(x)} + ' ' + std::string{event};
+  for (const auto& fact : facts) {
+    line += ' ' + std::string{fact.key} + '=';
+    line +=
+      fact.quoted && !is_plain(fact.text) ? in_quotes(fact.text) : fact.text;
+  }
+  return line;
+}
+
+} // namespace
+
+void write(level x, std::string_view event, fields facts) {
+  auto& out = sink();
+  if (x < out.least)
+    return;
+  const auto line =
+    out.as_json ? json_body(x, event, facts) : plain_line(x, event, facts);
+  out.logger.log(spdlog::level::info, spdlog::string_view_t{line});
+}
+
+bool is_on(level x) {
+  return x >= sink().least;
+}
+
+std::string line_for(level x, std::string_view event, fields facts,
+                     bool as_json) {
+  return as_json ? '{' + json_body(x, event, facts)
+                 : plain_line(x, event, facts);
+}
+
+} // namespace forkfleet::log

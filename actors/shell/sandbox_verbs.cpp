@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// restore, stop, rm: children of snapshots, and the end of things.
+#include "actors/shell/clock.hpp"
+#include "actors/shell/connection.hpp"
+#include "actors/shell/figures.hpp"
+#include "actors/shell/signals.hpp"
+#include "actors/shell/verb.hpp"
+
+namespace forkfleet::shell {
+namespace {
+
+constexpr std::chrono::milliseconds restore_limit{60'000};
+constexpr std::chrono::milliseconds answer_slack{5000};
+
+void print_child(session& io, const config::invocation& given,
+                 const restore_report& x) {
+  const auto format = format_of(given);
+  if (is_json(format)) {
+    print_json(io, format, schema::to_json(x));
+    return;
+  }
+  if (x.outcome) {
+    tell(io, given, x.outcome);
+    return;
+  }
+  const auto& child = x.sandbox;
+  if (format == output_format::name) {
+    io.out << child.id.value << '\n';
+    return;
+  }
+  io.out << printable(child.id.value) << " runs on "
+         << printable(child.host.value) << ", a child of "
+         << printable(x.tag.value) << '\n'
+         << "total " << duration_text(x.total, io.screen.utf8) << '\n';
+  if (!child.console.empty())
+    io.out << "console " << printable(child.console) << '\n';
+}
+
+exit_code run_restore(session& io, const config::invocation& given) {
+  auto reached = reach_fleet(io, given);
+  if (!reached)
+    return reached.error();
+  const auto deadline = given.duration("deadline").value_or(restore_limit);
+  restore_request request{.operation = {given.text("operation")},
+                          .tag = {given.positional("SNAPSHOT")},
+                          .sandbox = {given.text("name")},
+                          .deadline = deadline};
+  if (request.operation.empty())
+    request.operation = new_operation_id();
+  const farewell words{"The restore goes on without us; see: forkfleet ls"};
+  const auto report =
+    reached->fleet.ask<restore_report>(request, deadline + answer_slack);
+  if (!report)
+    return tell(io, given, report.error());
+  print_child(io, given, *report);
+  return exit_code_of(report->outcome.code);
+}
+
+/// Asks for one thing that is answered by `done`, and says that it is done.
+template <class Request>
+exit_code ask_done(session& io, const config::invocation& given,
+                   const Request& request, const std::string& sentence) {
+  auto reached = reach_fleet(io, given);
+  if (!reached)
+    return reached.error();
+  const auto answer = reached->fleet.ask<done>(request, timeout_of(given));
+  if (!answer)
+    return tell(io, given, answer.error());
+  if (const auto format = format_of(given); is_json(format))
+    print_json(io, format, schema::to_json(*answer));
+  else if (sentence.starts_with(answer->note)) // also when there is none
+    io.out << printable(sentence) << '\n';
+  else
+    io.out << printable(sentence + ": " + answer->note) << '\n';
+  return exit_code::done;
+}
+
+exit_code run_stop(session& io, const config::invocation& given) {
+  const auto name = given.positional("SANDBOX");
+  return ask_done(io, given, stop_request{.sandbox = {name}},
+                  "stopped " + name);
+}
+
+exit_code run_rm(session& io, const config::invocation& given) {
+  const auto tag = given.positional("SNAPSHOT");
+  return ask_done(io, given, remove_request{.tag = {tag}}, "removed " + tag);
+}
+
+} // namespace
+
+std::vector<verb> sandbox_verbs() {
+  using enum config::value_kind;
+  return {
+    {.entry =
+       {.path = "restore",
+        .summary = "Start a child of a snapshot, as a new sandbox.",
+        .options = {{.name = "name",
+                     .kind = text,
+                     .placeholder = "SANDBOX",
+                     .doc = "The child's name; made up when left out."},
+                    {.name = "operation",
+                     .kind = text,
+                     .placeholder = "ID",
+                     .doc = "The operation's id; repeating one starts no "
+                            "second child."},
+                    {.name = "deadline",
+                     .kind = duration,
+                     .doc = "For the whole restore.",
+                     .initial = "60s",
+                     .min = 100,
+                     .max = 3'600'000}},
+        .positionals = {{.name = "SNAPSHOT", .doc = "The snapshot's tag."}},
+        .examples = {"forkfleet restore try-a",
+                     "forkfleet restore try-a --name child-1"}},
+     .run = run_restore},
+    {.entry = {.path = "stop",
+               .summary = "End a sandbox's VM.",
+               .positionals = {{.name = "SANDBOX", .doc = "Which one."}},
+               .examples = {"forkfleet stop child-1"}},
+     .run = run_stop},
+    {.entry = {.path = "rm",
+               .summary = "Remove a snapshot from its host's disk.",
+               .positionals = {{.name = "SNAPSHOT",
+                                .doc = "The snapshot's tag."}},
+               .examples = {"forkfleet rm try-a"}},
+     .run = run_rm},
+  };
+}
+
+} // namespace forkfleet::shell

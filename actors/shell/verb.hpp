@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// A verb of the tool: its table entry and what it does. Each group of verbs
+// is one source file.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "actors/shell/session.hpp"
+
+namespace forkfleet::shell {
+
+struct verb {
+  config::verb_entry entry = {};
+  exit_code (*run)(session& io, const config::invocation& given) = nullptr;
+};
+
+std::vector<verb> up_verbs();      // up, down
+std::vector<verb> list_verbs();    // nodes, ls, snapshots
+std::vector<verb> branch_verbs();  // branch, status
+std::vector<verb> sandbox_verbs(); // restore, stop, rm
+std::vector<verb> event_verbs();   // events
+std::vector<verb> send_verbs();    // send
+std::vector<verb> config_verbs();  // config validate, show, schema
+std::vector<verb> pki_verbs();     // pki init, issue
+std::vector<verb> version_verbs(); // version
+
+/// All verbs, in the order of the help.
+const std::vector<verb>& all_verbs();
+
+/// The whole command line: every verb and the options that all have.
+const config::command_line& tool_command_line();
+
+/// Reads the words after the program's name and does what they say.
+exit_code run_tool(session& io, const std::vector<std::string>& words);
+
+/// Tells a wrong use that only the verb can see, with its usage.
+exit_code wrong_use(session& io, const config::invocation& given,
+                    std::string_view message);
+
+} // namespace forkfleet::shell

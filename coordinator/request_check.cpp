@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "coordinator/request_check.hpp"
+
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "coordinator/settings.hpp"
+
+namespace forkfleet {
+
+namespace {
+
+constexpr std::size_t tag_suffix_max = 16;
+constexpr std::size_t child_suffix_max = 12;
+
+template <class Id>
+status check_id(const Id& id) {
+  if (is_valid(id))
+    return {};
+  using tag = typename Id::tag_type;
+  return fail(ec::invalid_request,
+              fmt::format("'{}' is no {} name: use 1 to {} letters, digits, "
+                          "'-' and '_', not '-' first",
+                          id.value.substr(0, tag::length_max), tag::kind,
+                          tag::length_max));
+}
+
+/// `stem`, a dash, and the end of the operation's id, within `length_max`.
+std::string derive(const std::string& stem, const operation_id& operation,
+                   std::size_t suffix_max, std::size_t length_max) {
+  const auto& id = operation.value;
+  const auto begin = id.size() > suffix_max ? id.size() - suffix_max : 0;
+  const auto suffix = id.substr(begin);
+  return stem.substr(0, length_max - suffix.size() - 1) + "-" + suffix;
+}
+
+status complete_deadline(milliseconds& asked, milliseconds otherwise) {
+  if (asked < milliseconds::zero() || asked > request_deadline_max)
+    return fail(ec::invalid_request,
+                fmt::format("deadline_ms is {}; give 0 to {}", asked.count(),
+                            request_deadline_max.count()));
+  if (asked == milliseconds::zero())
+    asked = otherwise;
+  return {};
+}
+
+} // namespace
+
+operation_id make_operation_id(microseconds unix_time, std::mt19937_64& dice) {
+  const auto time = std::chrono::duration_cast<milliseconds>(unix_time).count();
+  return {
+    fmt::format("op-{:x}-{:012x}", static_cast<uint64_t>(time), dice() >> 16)};
+}
+
+snapshot_tag default_tag(const sandbox_id& source,
+                         const operation_id& operation) {
+  return {derive(source.value, operation, tag_suffix_max,
+                 snapshot_tag_tag::length_max)};
+}
+
+sandbox_id default_child(const snapshot_tag& tag,
+                         const operation_id& operation) {
+  return {
+    derive(tag.value, operation, child_suffix_max, sandbox_id_tag::length_max)};
+}
+
+status complete(branch_request& request, milliseconds deadline) {
+  if (auto good = check_id(request.operation); !good)
+    return good;
+  if (auto good = check_id(request.sandbox); !good)
+    return good;
+  if (request.tag.empty())
+    request.tag = default_tag(request.sandbox, request.operation);
+  if (auto good = check_id(request.tag); !good)
+    return good;
+  if (schema::name_of(request.mode) == "?")
+    return fail(ec::invalid_request, "mode is none of auto, full and live");
+  return complete_deadline(request.deadline, deadline);
+}
+
+status complete(restore_request& request, milliseconds deadline) {
+  if (auto good = check_id(request.operation); !good)
+    return good;
+  if (auto good = check_id(request.tag); !good)
+    return good;
+  if (request.sandbox.empty())
+    request.sandbox = default_child(request.tag, request.operation);
+  if (auto good = check_id(request.sandbox); !good)
+    return good;
+  return complete_deadline(request.deadline, deadline);
+}
+
+status check_name(const sandbox_id& id) {
+  return check_id(id);
+}
+
+status check_name(const snapshot_tag& tag) {
+  return check_id(tag);
+}
+
+status check_name(const operation_id& operation) {
+  return check_id(operation);
+}
+
+} // namespace forkfleet

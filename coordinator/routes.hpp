@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pure: which host a request goes to, by what the lineage knows. A name must
+// be new in the whole fleet, so while hosts have yet to tell what they hold,
+// what is not known is not_ready.
+#pragma once
+
+#include <vector>
+
+#include "coordinator/lineage.hpp"
+
+namespace forkfleet {
+
+/// Hosts that may hold names which nobody here knows; empty once all have
+/// told, or have had the time to.
+using untold_hosts = std::vector<host_name>;
+
+/// Where the source is. snapshot_exists when the tag is taken, unless this
+/// very operation made it; unknown_sandbox.
+expected<host_name> find_host(const lineage& names,
+                              const branch_request& request,
+                              const untold_hosts& untold);
+
+/// Where the snapshot is. sandbox_exists when the child's name is taken and
+/// may not be this very operation's child; unknown_snapshot.
+expected<host_name> find_host(const lineage& names,
+                              const restore_request& request,
+                              const untold_hosts& untold);
+
+/// Where the sandbox is; unknown_sandbox.
+expected<host_name> find_host(const lineage& names, const stop_request& request,
+                              const untold_hosts& untold);
+
+/// Where the snapshot is; unknown_snapshot.
+expected<host_name> find_host(const lineage& names,
+                              const remove_request& request,
+                              const untold_hosts& untold);
+
+/// not_ready with the hosts that have yet to tell of `what`; none when there
+/// are no such hosts.
+failure not_told(const untold_hosts& untold, const std::string& what);
+
+} // namespace forkfleet

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/host_setup.hpp"
+
+#include <chrono>
+#include <random>
+#include <string>
+#include <utility>
+
+#include "actors/durable_counter.hpp"
+#include "actors/log.hpp"
+#include "node/qemu/host_facts.hpp"
+#include "node/qemu/qemu_driver.hpp"
+#include "node/simulated/simulated_driver.hpp"
+
+namespace forkfleet {
+
+namespace {
+
+microseconds unix_time() {
+  return std::chrono::duration_cast<microseconds>(
+    std::chrono::system_clock::now().time_since_epoch());
+}
+
+/// What `auto` comes to on this host; empty when it cannot be told.
+std::string usual_accelerator() {
+  return qemu::choose_accelerator(config::accelerator::automatic, {})
+    .value_or(std::string{});
+}
+
+driver_table make_drivers() {
+  auto drivers = driver_table{};
+  const auto add = [&drivers](vmm_driver_ptr driver) {
+    auto name = driver->name();
+    drivers.emplace(std::move(name), std::move(driver));
+  };
+  add(std::make_shared<qemu_driver>(qemu_driver_settings{}));
+  add(std::make_shared<simulated_driver>());
+  return drivers;
+}
+
+/// The disk's part of the services, with what recovery found.
+status fill_storage(node_services& services, const data_directory_ptr& data,
+                    const host_options& options) {
+  auto store = disk_snapshot_store::open_in(data, options.host);
+  if (!store)
+    return tl::unexpected(store.error());
+  auto journal = file_journal::open_in(data);
+  if (!journal)
+    return tl::unexpected(journal.error());
+  auto records = std::make_shared<sandbox_records>(data);
+  auto found = recover({.host = options.host,
+                        .drivers = services.drivers,
+                        .store = **store,
+                        .journal = **journal,
+                        .records = *records,
+                        .leash_pid = options.leash_pid});
+  for (const auto& name : (*store)->recover())
+    found.notes.push_back("removed what was left in staging: " + name);
+  for (const auto& problem : (*store)->problems())
+    found.notes.push_back(problem);
+  for (const auto& note : found.notes)
+    log::warn("recovery.noted", {{"host", options.host}, {"note", note}});
+  services.store = *store;
+  services.journal = *journal;
+  services.adopted = std::move(found.adopted);
+  services.ended = std::move(found.ended);
+  services.keep_record =
+    [records](const sandbox_record& record) -> expected<std::string> {
+    if (auto saved = records->save(record); !saved)
+      return tl::unexpected(saved.error());
+    return records->directory(record.id);
+  };
+  services.forget_record = [records](const sandbox_id& id) {
+    if (auto removed = records->remove(id); !removed)
+      log::warn("record.kept", {{"sandbox", id}, {"reason", removed.error()}});
+  };
+  return {};
+}
+
+} // namespace
+
+expected<config::host_section> find_host(const config::fleet_file& fleet,
+                                         const host_name& name) {
+  auto known = std::string{};
+  for (const auto& host : fleet.hosts) {
+    if (host.name == name)
+      return host;
+    known += (known.empty() ? "" : ", ") + host.name.value;
+  }
+  return fail(ec::invalid_request, "the fleet file has no host '" + name.value
+                                     + "'; it has " + known);
+}
+
+expected<host_setup> set_up_host(const config::fleet_file& fleet,
+                                 const host_options& options) {
+  const auto host = find_host(fleet, options.host);
+  if (!host)
+    return tl::unexpected(host.error());
+  auto data = data_directory::open(host->data);
+  if (!data)
+    return tl::unexpected(data.error());
+  const auto incarnation = durable_counter{(*data)->incarnation()}.next();
+  if (!incarnation)
+    return tl::unexpected(incarnation.error());
+  auto setup = host_setup{};
+  setup.settings = {.host = options.host,
+                    .incarnation = *incarnation,
+                    .version = FORKFLEET_VERSION,
+                    .data = host->data,
+                    .accelerator = usual_accelerator(),
+                    .branch_slots = host->branch_slots,
+                    .branch = fleet.branch,
+                    .leash_pid = options.leash_pid,
+                    .stop_sandboxes = options.stop_sandboxes,
+                    .seed = std::random_device{}()};
+  for (const auto& sandbox : fleet.sandboxes)
+    if (sandbox.host == options.host)
+      setup.settings.declared.push_back(sandbox);
+  setup.services.drivers = make_drivers();
+  setup.services.wall = unix_time;
+  setup.services.memory_free = qemu::available_memory_bytes;
+  if (auto filled = fill_storage(setup.services, *data, options); !filled)
+    return tl::unexpected(filled.error());
+  return setup;
+}
+
+} // namespace forkfleet

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/keeper/keeper.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <poll.h>
+#include <thread>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "node/keeper/log.hpp"
+#include "node/qemu/keeper_link.hpp"
+#include "node/qemu/unix_socket.hpp"
+
+namespace forkfleet::keeper {
+
+namespace {
+
+constexpr auto guard_patience = std::chrono::seconds{3};
+
+// The threads that drain a pipe; each ends with its pipe.
+std::atomic<int> pipes_draining = 0;
+
+// Reads a pipe to its end and keeps nothing: a writer that finds no reader
+// would hang its guest.
+void drain_to_nothing(unique_fd pipe) {
+  ++pipes_draining;
+  std::thread{[fd = std::move(pipe)] {
+    auto room = std::vector<char>(1 << 20);
+    for (;;) {
+      const auto got = ::read(fd.get(), room.data(), room.size());
+      if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
+        break;
+      if (got < 0 && errno == EAGAIN) {
+        auto entry = pollfd{.fd = fd.get(), .events = POLLIN, .revents = 0};
+        ::poll(&entry, 1, -1);
+      }
+    }
+    log_line("pipe.drained", "to its end");
+    --pipes_draining;
+  }}.detach();
+}
+
+pollfd entry_of(int fd, short events = POLLIN) {
+  return {.fd = fd, .events = events, .revents = 0};
+}
+
+} // namespace
+
+keeper::keeper(options settings)
+  : settings_{std::move(settings)}, watchdog_{settings_.watchdog} {}
+
+status keeper::start() {
+  auto listener = qemu::listen_unix(qemu::keeper_socket, SOCK_SEQPACKET);
+  if (!listener)
+    return tl::unexpected(listener.error());
+  listener_ = std::move(*listener);
+  if (settings_.leash_pid > 0) {
+    leash_ = qemu::open_pid(settings_.leash_pid);
+    if (!leash_)
+      return tl::unexpected(errno_failure(
+        errno, fmt::format("process {}, the leash", settings_.leash_pid)));
+  }
+  if (settings_.vmm.empty())
+    return {};
+  return vmm_.start(settings_.vmm, settings_.leash_pid > 0);
+}
+
+void keeper::run() {
+  while (is_needed()) {
+    wait();
+    look_at_leases();
+    watchdog_.step_if_busy();
+  }
+  log_line("keeper.ended", "nothing left to keep");
+}
+
+bool keeper::is_needed() const {
+  if (vmm_.is_there())
+    return true;
+  if (!settings_.vmm.empty())
+    return false;
+  if (watchdog_.is_busy() || pipes_draining > 0)
+    return true;
+  return !leaves_
+         && (!clients_.empty() || clock::now() - idle_since_ < idle_time_max);
+}
+
+void keeper::wait() {
+  auto entries = std::vector<pollfd>{
+    entry_of(listener_.get()), entry_of(leash_.get()), entry_of(vmm_.pidfd())};
+  for (const auto& x : clients_) {
+    entries.push_back(entry_of(x.socket.get()));
+    // No events: only the hang-up is of interest, and always told.
+    entries.push_back(entry_of(x.pipe.get(), 0));
+  }
+  if (::poll(entries.data(), entries.size(), wait_milliseconds()) <= 0)
+    return;
+  const auto count = clients_.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (entries[4 + 2 * i].revents != 0)
+      clients_[i].pipe.reset();
+    if (entries[3 + 2 * i].revents != 0)
+      serve(clients_[i]);
+  }
+  std::erase_if(clients_, [](const client& x) { return !x.socket; });
+  if (entries[0].revents != 0)
+    accept_client();
+  if (entries[1].revents != 0)
+    leash_pulled();
+  if (entries[2].revents != 0)
+    vmm_.reap();
+}
+
+int keeper::wait_milliseconds() const {
+  if (watchdog_.is_busy())
+    return static_cast<int>(std::chrono::milliseconds{step_interval}.count());
+  auto next = clock::now() + std::chrono::seconds{10};
+  for (const auto& x : clients_)
+    if (x.is_armed && !x.is_expired)
+      next = std::min(next, x.lease);
+  // A drained pipe wakes nobody up.
+  if (pipes_draining > 0)
+    next = std::min(next, clock::now() + step_interval);
+  return qemu::milliseconds_until(next);
+}
+
+void keeper::look_at_leases() {
+  const auto now = clock::now();
+  for (auto& x : clients_) {
+    if (!x.is_armed || x.is_expired || now < x.lease)
+      continue;
+    log_line("lease.expired", "the node is late");
+    x.is_expired = true;
+    watchdog_.begin();
+  }
+}
+
+void keeper::accept_client() {
+  auto socket = unique_fd{
+    ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
+  if (!socket || clients_.size() == clients_max)
+    return;
+  clients_.push_back({.socket = std::move(socket)});
+}
+
+void keeper::serve(client& x) {
+  auto room = std::array<char, qemu::keeper_message_max>{};
+  auto got = qemu::receive(x.socket.get(), room, clock::now());
+  if (!got && got.error().code == ec::deadline_exceeded)
+    return;
+  if (!got || got->bytes == 0)
+    drop(x, "its connection ended");
+  else
+    answer(x, {room.data(), got->bytes}, std::move(got->passed));
+}
+
+void keeper::answer(client& x, std::string_view request, unique_fd passed) {
+  constexpr std::string_view lease = "lease ";
+  if (request == "hello") {
+    say(x, fmt::format("hello {} {} {}", ::getpid(), vmm_.id().pid,
+                       vmm_.id().start_ticks));
+  } else if (request == "guard") {
+    guard(x, std::move(passed));
+  } else if (request.starts_with(lease)) {
+    int64_t count = 0;
+    request.remove_prefix(lease.size());
+    std::from_chars(request.data(), request.data() + request.size(), count);
+    x.lease =
+      clock::now() + std::chrono::milliseconds{std::max<int64_t>(count, 0)};
+    x.is_armed = true;
+    x.is_expired = false;
+  } else if (request == "resumed") {
+    say(x, x.is_expired ? "expired" : "in-time");
+    x.is_armed = false;
+    x.is_expired = false;
+  } else if (request == "leave") {
+    leaves_ = true;
+  } else {
+    drop(x, "it spoke nonsense");
+  }
+}
+
+void keeper::guard(client& x, unique_fd pipe) {
+  // What an earlier node left is finished first: a late resume would tear
+  // the capture that is about to begin.
+  for (watchdog_.step_if_busy(); watchdog_.is_busy(); watchdog_.step_if_busy())
+    ::poll(nullptr, 0, wait_milliseconds());
+  x.pipe = std::move(pipe);
+  const auto ready = watchdog_.check(clock::now() + guard_patience);
+  if (ready)
+    say(x, "guarded");
+  else
+    say(x, ("unguarded " + to_string(ready.error()))
+             .substr(0, qemu::keeper_message_max));
+}
+
+void keeper::drop(client& x, std::string_view why) {
+  if (x.is_armed) {
+    log_line("node.lost", why);
+    watchdog_.begin();
+  }
+  if (x.pipe)
+    drain_to_nothing(std::move(x.pipe));
+  x.socket.reset();
+  idle_since_ = clock::now();
+}
+
+void keeper::say(const client& x, std::string_view text) {
+  // A node that does not read is as good as gone; its lease tells.
+  static_cast<void>(
+    qemu::send_text(x.socket.get(), text, -1, clock::now()).has_value());
+}
+
+void keeper::leash_pulled() {
+  log_line("leash.pulled", "its process has ended");
+  leash_.reset();
+  vmm_.kill();
+  leaves_ = true;
+  for (auto& x : clients_)
+    drop(x, "the leash was pulled");
+  std::erase_if(clients_, [](const client& x) { return !x.socket; });
+}
+
+} // namespace forkfleet::keeper

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The keeper of one VM: outlives the node, resumes the guest when a node dies
+// or is late within a pause, and drains a migration pipe that lost its
+// reader. One thread and one poll loop; node/qemu/keeper_link.hpp tells what
+// is said on its socket.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "actors/unique_fd.hpp"
+#include "node/keeper/options.hpp"
+#include "node/keeper/vmm_child.hpp"
+#include "node/keeper/watchdog.hpp"
+
+namespace forkfleet::keeper {
+
+/// Connections that are served at once; more are closed.
+inline constexpr std::size_t clients_max = 8;
+
+/// A keeper without a VM of its own leaves after this long without a node.
+inline constexpr auto idle_time_max = std::chrono::seconds{60};
+
+/// Serves until there is nothing left to keep.
+class keeper {
+public:
+  explicit keeper(options settings);
+
+  /// Opens the control socket and the leash, and starts the VM.
+  status start();
+
+  /// Returns when the VM has ended, or when a keeper without one is no
+  /// longer needed.
+  void run();
+
+private:
+  using clock = std::chrono::steady_clock;
+
+  struct client {
+    unique_fd socket = {};
+    unique_fd pipe = {};          // a migration pipe's read end
+    clock::time_point lease = {}; // when it ends
+    bool is_armed = false;        // a lease runs, or ran out
+    bool is_expired = false;
+  };
+
+  bool is_needed() const;
+  void wait();
+  int wait_milliseconds() const;
+  void look_at_leases();
+  void accept_client();
+  void serve(client& x);
+  void answer(client& x, std::string_view request, unique_fd passed);
+  void guard(client& x, unique_fd pipe);
+  void drop(client& x, std::string_view why);
+  static void say(const client& x, std::string_view text);
+  void leash_pulled();
+
+  options settings_;
+  watchdog watchdog_;
+  vmm_child vmm_ = {};
+  unique_fd listener_ = {};
+  unique_fd leash_ = {};
+  std::vector<client> clients_ = {};
+  clock::time_point idle_since_ = clock::now();
+  bool leaves_ = false;
+};
+
+} // namespace forkfleet::keeper

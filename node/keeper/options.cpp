@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/keeper/options.hpp"
+
+#include <charconv>
+
+namespace forkfleet::keeper {
+
+const char* const usage =
+  "forkfleet-keeper --directory DIR [--watchdog SOCKET] [--leash PID] "
+  "[-- VMM ARGUMENT...]\n"
+  "Starts and guards one VM for forkfleet-node, which calls it.\n";
+
+namespace {
+
+status take_leash(const std::string& text, options& result) {
+  const auto* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, result.leash_pid);
+  if (read.ec != std::errc{} || read.ptr != end || result.leash_pid <= 0)
+    return fail(ec::invalid_request, "--leash " + text + ": not a process id");
+  return {};
+}
+
+} // namespace
+
+expected<options> parse_options(const std::vector<std::string>& arguments) {
+  auto result = options{};
+  for (std::size_t i = 0; i < arguments.size(); i += 2) {
+    const auto& name = arguments[i];
+    if (name == "--") {
+      const auto first = arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1;
+      result.vmm.assign(first, arguments.end());
+      break;
+    }
+    if (i + 1 == arguments.size())
+      return fail(ec::invalid_request, name + ": lacks its value");
+    const auto& value = arguments[i + 1];
+    if (name == "--directory")
+      result.directory = value;
+    else if (name == "--watchdog")
+      result.watchdog = value;
+    else if (name != "--leash")
+      return fail(ec::invalid_request, name + ": unknown option");
+    else if (auto taken = take_leash(value, result); !taken)
+      return tl::unexpected(taken.error());
+  }
+  if (result.directory.empty())
+    return fail(ec::invalid_request, "--directory is missing");
+  return result;
+}
+
+} // namespace forkfleet::keeper

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The keeper's command line.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "actors/error.hpp"
+
+namespace forkfleet::keeper {
+
+/// What a keeper is to do.
+struct options {
+  std::string directory = {};
+  std::string watchdog = {}; // relative to the directory, or absolute
+  int leash_pid = 0;
+  std::vector<std::string> vmm = {}; // empty: only guard
+};
+
+/// Reads `forkfleet-keeper --directory DIR [--watchdog SOCKET] [--leash PID]
+/// [-- VMM ARGUMENT...]`; invalid_request names what is wrong.
+expected<options> parse_options(const std::vector<std::string>& arguments);
+
+/// How it is called, for people.
+extern const char* const usage;
+
+} // namespace forkfleet::keeper

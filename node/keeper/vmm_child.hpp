@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The VM's process as the keeper's child: started in the VM's directory,
+// reaped, and its end written down.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "node/qemu/process.hpp"
+
+namespace forkfleet::keeper {
+
+/// Where a VM's output goes, and where its end is written down.
+inline constexpr const char* vmm_log = "qemu.log";
+inline constexpr const char* exit_file = "exit.json";
+
+/// The child; at most one per keeper.
+class vmm_child {
+public:
+  /// Starts `argv` with the working directory of the keeper. `leashed`: it
+  /// is killed by the kernel when the keeper ends. io_failed when it cannot
+  /// be executed.
+  status start(const std::vector<std::string>& argv, bool leashed);
+
+  /// Whether a child was started and has not been reaped.
+  bool is_there() const { return id_.pid > 0; }
+
+  const qemu::process_id& id() const { return id_; }
+
+  /// Readable when it has ended; -1 without a child.
+  int pidfd() const { return pidfd_.get(); }
+
+  /// Kills it with SIGKILL.
+  void kill() const;
+
+  /// Reaps it and writes exit.json. Blocks until it has ended.
+  void reap();
+
+private:
+  qemu::process_id id_ = {};
+  unique_fd pidfd_ = {};
+};
+
+} // namespace forkfleet::keeper

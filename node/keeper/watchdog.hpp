@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Resumes a guest over the second QMP socket, in small steps, until it is
+// seen to run and no late command of a dead node can stop it any more.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "node/qemu/qmp_client.hpp"
+
+namespace forkfleet::keeper {
+
+/// A dead node's last command may still lie in QEMU's socket when the guest
+/// was resumed: it is watched for this long.
+inline constexpr auto watch_time = std::chrono::seconds{1};
+
+/// The longest time that a resume is tried for.
+inline constexpr auto rescue_time_max = std::chrono::minutes{5};
+
+/// How often a step is due.
+inline constexpr auto step_interval = std::chrono::milliseconds{50};
+
+/// The second QMP socket of one VM.
+class watchdog {
+public:
+  using clock = std::chrono::steady_clock;
+
+  /// `path` of the socket; empty: there is none, and nothing can be done.
+  explicit watchdog(std::string path) : path_{std::move(path)} {}
+
+  /// Whether the VM answers, so that it could be resumed.
+  status check(deadline_point until);
+
+  /// Begins to resume the guest, or to do so for longer.
+  void begin();
+
+  /// Whether steps are due.
+  bool is_busy() const { return busy_; }
+
+  /// One step, if one is due: resumes the guest if it stands.
+  void step_if_busy();
+
+private:
+  expected<std::string> query(deadline_point until);
+  status look_and_resume(deadline_point until);
+
+  std::string path_;
+  std::unique_ptr<qemu::qmp_client> qmp_ = {};
+  bool busy_ = false;
+  clock::time_point begun_ = {};
+};
+
+} // namespace forkfleet::keeper

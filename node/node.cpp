@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/node.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "actors/harden.hpp"
+#include "actors/log.hpp"
+#include "node/host_worker.hpp"
+#include "node/node_work.hpp"
+#include "node/uplink.hpp"
+
+namespace forkfleet {
+
+namespace {
+
+/// Workers for starts, stops, looks and removals.
+constexpr std::size_t hands_count = 4;
+
+/// While a NODE drains, it looks this often whether the last branch ended.
+constexpr auto drain_poll = caf::timespan{std::chrono::milliseconds{50}};
+constexpr uint8_t drain_reminder = 255;
+
+void finish_drain(node_pointer self) {
+  uplink::leave(self, [self] {
+    auto promises = std::exchange(self->state.drain_promises, {});
+    for (auto& promise : promises)
+      promise.deliver(done{"drained"});
+    for (const auto& [id, managed] : self->state.sandboxes)
+      if (managed.handle)
+        self->send_exit(managed.handle, caf::exit_reason::user_shutdown);
+    for (const auto& hand : self->state.hands)
+      self->send_exit(hand, caf::exit_reason::user_shutdown);
+    self->quit();
+  });
+}
+
+/// Waits for what is in flight, ends the VMs if that is asked, leaves.
+void drain_step(node_pointer self) {
+  auto& st = self->state;
+  const bool in_time = self->clock().now() < st.drain_until;
+  if (node_work::is_busy(self) && in_time) {
+    self->delayed_send(self, drain_poll, tick{drain_reminder});
+    return;
+  }
+  if (st.settings.stop_sandboxes)
+    node_work::stop_all(self, [self] { finish_drain(self); });
+  else
+    finish_drain(self);
+}
+
+caf::result<done> on_drain(node_pointer self, const drain_request& request) {
+  auto& st = self->state;
+  auto promise = self->make_response_promise<done>();
+  st.drain_promises.push_back(promise);
+  if (std::exchange(st.draining, true))
+    return promise;
+  log::info("node.draining", {{"host", st.settings.host}});
+  st.drain_until = self->clock().now() + request.grace;
+  self->delayed_send(self, drain_poll, tick{drain_reminder});
+  return promise;
+}
+
+void on_tick(node_pointer self, const tick& which) {
+  if (static_cast<uplink::reminder>(which.which) == uplink::reminder::heartbeat)
+    node_work::refresh_load(self);
+  if (which.which == drain_reminder)
+    return drain_step(self);
+  uplink::on_reminder(self, which);
+}
+
+void set_up(node_pointer self, node_settings settings, node_services services,
+            connector_actor connector) {
+  auto& st = self->state;
+  st.settings = std::move(settings);
+  st.services = std::move(services);
+  st.connector = std::move(connector);
+  st.slots = admission{st.settings.branch_slots};
+  for (std::size_t i = 0; i < hands_count; ++i)
+    st.hands.push_back(st.services.threads
+                         ? self->spawn<caf::detached>(host_worker)
+                         : self->spawn(host_worker));
+}
+
+} // namespace
+
+local_node_actor::behavior_type node(node_pointer self, node_settings settings,
+                                     node_services services,
+                                     connector_actor connector) {
+  harden(self);
+  self->set_down_handler([self](const caf::down_msg& x) {
+    uplink::on_down(self, x.source);
+    node_work::on_sandbox_down(self, x);
+  });
+  set_up(self, std::move(settings), std::move(services), std::move(connector));
+  node_work::bring_up(self);
+  node_work::refresh_load(self);
+  uplink::start(self);
+  return {
+    [self](const branch_request& x) { return node_work::on_branch(self, x); },
+    [self](const operation_query& x) { return node_work::on_query(self, x); },
+    [self](const restore_request& x) { return node_work::on_restore(self, x); },
+    [self](const stop_request& x) { return node_work::on_stop(self, x); },
+    [self](const remove_request& x) { return node_work::on_remove(self, x); },
+    [self](const tick& x) { on_tick(self, x); },
+    [self](const fleet_event& x) { uplink::tell(self, x); },
+    [self](const sandbox_info& x) { node_work::on_changed(self, x); },
+    [self](const drain_request& x) { return on_drain(self, x); },
+  };
+}
+
+} // namespace forkfleet

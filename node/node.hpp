@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// NODE: owns one host's sandboxes and snapshots. It dials the COORDINATOR,
+// joins with all that it holds, shows that it lives, and does what it is
+// asked. The only one who knows what runs on this host.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "config/fleet_file.hpp"
+#include "node/admission.hpp"
+#include "node/local_messages.hpp"
+#include "node/operation_table.hpp"
+#include "node/recovery.hpp"
+
+namespace forkfleet {
+
+/// What a NODE is told at its start. Constant afterwards.
+struct node_settings {
+  host_name host = {};
+  uint64_t incarnation = 1;
+  std::string version = {};
+  std::string data = {};
+  std::string accelerator = {};
+  uint64_t branch_slots = 2;
+  config::branch_section branch = {};
+  /// Sandboxes of the fleet file that belong to this host.
+  std::vector<config::sandbox_section> declared = {};
+  int leash_pid = 0;
+  /// Whether draining ends the VMs too, or leaves them to the next life.
+  bool stop_sandboxes = false;
+  milliseconds probe_interval{2000};
+  milliseconds reconnect_min{200};
+  milliseconds reconnect_max{2000};
+  uint64_t seed = 1; // for the jitter of reconnects
+};
+
+/// How a NODE reaches its host, and what it found there.
+struct node_services {
+  driver_table drivers = {};
+  snapshot_store_ptr store = {};
+  operation_journal_ptr journal = {};
+  /// Makes a sandbox's directory and record, durably; gives the directory.
+  std::function<expected<std::string>(const sandbox_record&)> keep_record = {};
+  /// Removes both; correct when there are none.
+  std::function<void(const sandbox_id&)> forget_record = {};
+  std::function<microseconds()> wall = {};
+  std::function<uint64_t()> memory_free = {};
+  std::vector<adopted_sandbox> adopted = {};
+  std::vector<journal_entry> ended = {};
+  /// Whether workers get threads of their own; false under the simulation.
+  bool threads = true;
+};
+
+/// A sandbox of this node. `handle` is empty while it starts, after its VM
+/// could not be started or found, and after its SANDBOX ended.
+struct managed_sandbox {
+  sandbox_info info = {};
+  sandbox_actor handle = {};
+  sandbox_record record = {}; // as it is kept on the disk
+  /// Does what blocks for this sandbox: its record is used in order.
+  host_worker_actor hand = {};
+  bool is_ending = false; // its VM is being ended, or its record removed
+};
+
+/// A restore that this node knows, under way or ended.
+struct known_restore {
+  restore_request request = {};
+  bool ended = false;
+  restore_report report = {};
+  std::vector<caf::typed_response_promise<restore_report>> waiting = {};
+};
+
+/// The way to the coordinator: one message in flight, the rest in order.
+struct uplink_state {
+  using item = std::variant<inventory_page, node_events>;
+
+  enum class link : uint8_t { down, connecting, joining, joined };
+
+  link where = link::down;
+  coordinator_actor coordinator = {};
+  uint64_t connection = 0; // counts up; late answers of older ones are void
+  uint64_t epoch = 0;      // highest obeyed
+  uint64_t heartbeat_sequence = 0;
+  uint64_t missed = 0; // heartbeats without an answer
+  milliseconds heartbeat{1000};
+  milliseconds backoff{200};
+  uint64_t dice = 1;
+  std::deque<item> outbox = {};
+  bool sending = false;
+  uint64_t events_dropped = 0;
+};
+
+struct node_actor_state {
+  static inline const char* name = "node";
+  node_settings settings = {};
+  node_services services = {};
+  connector_actor connector = {};
+  operation_table operations{operation_journal::entries_max};
+  admission slots{1};
+  std::map<sandbox_id, managed_sandbox> sandboxes = {};
+  std::map<snapshot_tag, snapshot_info> snapshots = {};
+  std::map<operation_id,
+           std::vector<caf::typed_response_promise<branch_report>>>
+    waiting = {};
+  std::map<operation_id, known_restore> restores = {};
+  std::deque<operation_id> ended_restores = {}; // oldest first
+  std::vector<host_worker_actor> hands = {};
+  std::size_t next_hand = 0;
+  node_load load = {};
+  bool measuring = false; // a HOST WORKER is at the load
+  uplink_state uplink = {};
+  bool draining = false;
+  std::vector<caf::typed_response_promise<done>> drain_promises = {};
+  std::chrono::steady_clock::time_point drain_until = {};
+};
+
+using node_pointer = local_node_actor::stateful_pointer<node_actor_state>;
+
+/// Adopts what was found, starts what the fleet file declares, and joins.
+local_node_actor::behavior_type node(node_pointer self, node_settings settings,
+                                     node_services services,
+                                     connector_actor connector);
+
+} // namespace forkfleet

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <utility>
+
+#include "actors/log.hpp"
+#include "node/host_worker.hpp"
+#include "node/node_work.hpp"
+#include "node/uplink.hpp"
+
+namespace forkfleet::node_work {
+
+namespace {
+
+/// Beyond a branch's own deadline, for what cannot be cancelled.
+constexpr auto branch_grace = std::chrono::minutes{3};
+
+/// Delivers to everybody who waits for the operation: the only place.
+template <class Answer>
+void answer_all(node_pointer self, const operation_id& operation,
+                const Answer& answer) {
+  auto waiting = self->state.waiting.extract(operation);
+  if (waiting.empty())
+    return;
+  for (auto& promise : waiting.mapped())
+    promise.deliver(answer);
+}
+
+/// Ends an operation that had started.
+void conclude(node_pointer self, const branch_report& report) {
+  auto& st = self->state;
+  st.slots.release(report.operation);
+  st.operations.finish(report);
+  log::info("branch.ended", {{"branch", report.operation},
+                             {"source", report.sandbox},
+                             {"tag", report.tag},
+                             {"outcome", report.outcome},
+                             {"pause_us", report.pause},
+                             {"total_us", report.total}});
+  uplink::tell(self, st.operations.status_of(report.operation));
+  answer_all(self, report.operation, report);
+}
+
+/// Ends an operation that never started.
+void refuse(node_pointer self, const operation_id& operation,
+            const failure& why) {
+  auto& st = self->state;
+  st.slots.release(operation);
+  st.operations.withdraw(operation);
+  log::info("branch.refused", {{"branch", operation}, {"reason", why}});
+  answer_all(self, operation, to_caf_error(why));
+}
+
+void on_outcome(node_pointer self, const branch_outcome& outcome) {
+  if (!outcome.snapshot.tag.empty()) {
+    self->state.snapshots[outcome.snapshot.tag] = outcome.snapshot;
+    uplink::tell(self, outcome.snapshot);
+  }
+  conclude(self, outcome.report);
+  count_load(self);
+}
+
+/// The sandbox's own error means that the branch did not start; CAF's own
+/// means that the SANDBOX is gone, and its worker with it.
+void on_failure(node_pointer self, const branch_request& request,
+                const caf::error& error) {
+  const auto why = from_caf_error(error);
+  if (error.category() == error_category && why.code != ec::interrupted)
+    return refuse(self, request.operation, why);
+  conclude(self, {.operation = request.operation,
+                  .sandbox = request.sandbox,
+                  .tag = request.tag,
+                  .host = self->state.settings.host,
+                  .outcome = {ec::interrupted, why.message},
+                  .mode = request.mode});
+}
+
+/// Waits for the SANDBOX. An answer that is late may still come: until then
+/// the branch keeps its slot, and only who waits is told that nobody knows.
+void await_branch(node_pointer self, const sandbox_actor& sandbox,
+                  const branch_request& request, caf::timespan limit) {
+  self->request(sandbox, limit, request)
+    .then([self](const branch_outcome& outcome) { on_outcome(self, outcome); },
+          [self, sandbox, request](const caf::error& error) {
+            const auto why = from_caf_error(error);
+            if (why.code != ec::deadline_exceeded)
+              return on_failure(self, request, error);
+            log::warn("branch.delayed", {{"branch", request.operation},
+                                         {"source", request.sandbox}});
+            answer_all(self, request.operation, to_caf_error(why));
+            await_branch(self, sandbox, request, caf::timespan{branch_grace});
+          });
+}
+
+/// Whether `request` may be taken at all.
+status check(node_pointer self, const branch_request& request) {
+  if (auto epoch = uplink::obey(self, request.epoch); !epoch)
+    return epoch;
+  if (!is_valid(request.operation))
+    return fail(ec::invalid_request,
+                "operation: must be 1 to 64 letters, digits, '-' or '_'");
+  if (!is_valid(request.tag))
+    return fail(ec::invalid_request,
+                "tag: must be 1 to 64 letters, digits, '-' or '_'");
+  if (self->state.restores.contains(request.operation))
+    return fail(ec::invalid_request,
+                request.operation.value + " was used for a restore");
+  return {};
+}
+
+/// What stands against a fresh branch now.
+status admit(node_pointer self, const branch_request& request) {
+  auto& st = self->state;
+  if (st.draining)
+    return fail(ec::shutting_down, "this node is going down");
+  const auto it = st.sandboxes.find(request.sandbox);
+  if (it == st.sandboxes.end())
+    return fail(ec::unknown_sandbox, request.sandbox.value);
+  if (!it->second.handle)
+    return fail(it->second.info.state == sandbox_state::starting ? ec::not_ready
+                                                                 : ec::vmm_gone,
+                request.sandbox.value + ": " + it->second.info.note);
+  if (st.snapshots.contains(request.tag))
+    return fail(ec::snapshot_exists, request.tag.value);
+  return st.slots.admit(request);
+}
+
+void start(node_pointer self, const branch_request& request) {
+  const auto& branch = self->state.settings.branch;
+  const auto allowed =
+    request.deadline.count() > 0 ? request.deadline : branch.deadline;
+  log::info("branch.started", {{"branch", request.operation},
+                               {"source", request.sandbox},
+                               {"tag", request.tag}});
+  const auto& managed = self->state.sandboxes.at(request.sandbox);
+  await_branch(self, managed.handle, request,
+               caf::timespan{allowed + branch_grace});
+}
+
+/// Whether a VM of this sandbox may use its parent's files.
+bool may_run(const managed_sandbox& managed) {
+  return managed.handle || managed.info.state != sandbox_state::gone;
+}
+
+} // namespace
+
+caf::result<branch_report> on_branch(node_pointer self,
+                                     const branch_request& request) {
+  auto& st = self->state;
+  if (auto fine = check(self, request); !fine)
+    return to_caf_error(fine.error());
+  const auto claim = st.operations.claim(request);
+  if (claim == operation_claim::conflict)
+    return to_caf_error(ec::invalid_request,
+                        request.operation.value
+                          + " was used for another branch");
+  if (claim == operation_claim::ended)
+    return st.operations.status_of(request.operation).report;
+  if (claim == operation_claim::fresh) {
+    if (auto fine = admit(self, request); !fine) {
+      st.operations.withdraw(request.operation);
+      return to_caf_error(fine.error());
+    }
+  }
+  auto& waiting = st.waiting[request.operation];
+  if (waiting.size() >= waiters_max)
+    return to_caf_error(ec::node_busy, std::to_string(waiters_max)
+                                         + " requests wait for "
+                                         + request.operation.value);
+  auto promise = self->make_response_promise<branch_report>();
+  waiting.push_back(promise);
+  if (claim == operation_claim::fresh) {
+    uplink::tell(self, st.operations.status_of(request.operation));
+    start(self, request);
+  }
+  return promise;
+}
+
+operation_status on_query(node_pointer self, const operation_query& query) {
+  return self->state.operations.status_of(query.operation);
+}
+
+caf::result<done> on_remove(node_pointer self, const remove_request& request) {
+  auto& st = self->state;
+  if (auto epoch = uplink::obey(self, request.epoch); !epoch)
+    return to_caf_error(epoch.error());
+  if (!st.snapshots.contains(request.tag))
+    return to_caf_error(ec::unknown_snapshot, request.tag.value);
+  for (const auto& [id, managed] : st.sandboxes)
+    if (managed.info.parent == request.tag && may_run(managed))
+      return to_caf_error(ec::invalid_request, id.value + " runs on "
+                                                 + request.tag.value
+                                                 + "; stop it first");
+  auto promise = self->make_response_promise<done>();
+  auto job = host_job{[store = st.services.store, tag = request.tag] {
+    auto removed = store->remove(tag);
+    return host_answer{.outcome = removed ? failure{} : removed.error()};
+  }};
+  run_on(self, next_hand(self), std::move(job),
+         [self, promise, tag = request.tag](const host_answer& x) mutable {
+           if (x.outcome) {
+             promise.deliver(to_caf_error(x.outcome));
+             return;
+           }
+           self->state.snapshots.erase(tag);
+           uplink::tell_removed(self, tag);
+           count_load(self);
+           promise.deliver(done{"removed"});
+         });
+  return promise;
+}
+
+} // namespace forkfleet::node_work

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string>
+#include <utility>
+
+#include "actors/log.hpp"
+#include "node/host_worker.hpp"
+#include "node/node_work.hpp"
+#include "node/sandbox_birth.hpp"
+#include "node/uplink.hpp"
+
+namespace forkfleet::node_work {
+
+namespace {
+
+/// Outcomes of restores that a repeated operation id is answered with.
+constexpr std::size_t ended_max = 512;
+
+/// Restores under way at once.
+constexpr std::size_t running_max = 64;
+
+/// Delivers to everybody who waits for a restore: the only place.
+void conclude(node_pointer self, const restore_report& report) {
+  auto& st = self->state;
+  auto& known = st.restores.at(report.operation);
+  log::info("restore.ended", {{"operation", report.operation},
+                              {"tag", report.tag},
+                              {"sandbox", known.request.sandbox},
+                              {"outcome", report.outcome},
+                              {"total_us", report.total}});
+  known.ended = true;
+  known.report = report;
+  for (auto& promise : std::exchange(known.waiting, {}))
+    promise.deliver(report);
+  st.ended_restores.push_back(report.operation);
+  while (st.ended_restores.size() > ended_max) {
+    st.restores.erase(st.ended_restores.front());
+    st.ended_restores.pop_front();
+  }
+}
+
+sandbox_record child_record(node_pointer self, const restore_request& request,
+                            const snapshot_info& snapshot) {
+  auto spec = config::sandbox_section{};
+  spec.name = request.sandbox;
+  spec.host = self->state.settings.host;
+  spec.memory = {snapshot.memory_bytes};
+  for (const auto& entry : enum_table(config::driver_kind{}))
+    if (entry.name == snapshot.driver)
+      spec.driver = entry.value;
+  return {.id = request.sandbox,
+          .origin = sandbox_origin::restored,
+          .spec = std::move(spec),
+          .parent = request.tag,
+          .created_at = self->state.services.wall()};
+}
+
+/// Opens the snapshot and starts the child's VM, on the calling thread.
+host_answer restore_vm(const node_services& services,
+                       const sandbox_record& record, int leash_pid,
+                       deadline_point until) {
+  auto files = services.store->open(record.parent);
+  if (!files)
+    return {.outcome = files.error()};
+  auto child = record;
+  child.spec.vcpus = files->contract.vcpus;
+  return start_vm(services, child, leash_pid, std::move(*files), until);
+}
+
+/// The child's VM runs, or nothing is left of it.
+void on_started(node_pointer self, const restore_request& request,
+                deadline_point begun, const host_answer& answer) {
+  auto& st = self->state;
+  auto report =
+    restore_report{.operation = request.operation,
+                   .tag = request.tag,
+                   .outcome = answer.outcome,
+                   .total = std::chrono::duration_cast<microseconds>(
+                     self->clock().now() - begun)};
+  auto& managed = st.sandboxes.at(request.sandbox);
+  if (answer.outcome) {
+    st.sandboxes.erase(request.sandbox);
+    // An inventory may have told it as starting.
+    uplink::tell_removed(self, request.sandbox);
+    return conclude(self, report);
+  }
+  managed.record.spec.vcpus = answer.vmm->describe().vcpus;
+  auto info = managed.info;
+  info.state = sandbox_state::running;
+  info.note = {};
+  info.directory = answer.text;
+  manage(self, info, answer.vmm);
+  report.sandbox = managed.info;
+  conclude(self, report);
+}
+
+void start_restore(node_pointer self, const restore_request& request) {
+  auto& st = self->state;
+  const auto& managed =
+    enlist(self, child_record(self, request, st.snapshots.at(request.tag)));
+  const auto begun = self->clock().now();
+  const auto limit = request.deadline.count() > 0
+                       ? caf::timespan{request.deadline}
+                       : caf::timespan{start_limit};
+  auto job =
+    host_job{[services = shared_services(self), record = managed.record,
+              leash = st.settings.leash_pid, until = begun + limit] {
+      return restore_vm(*services, record, leash, until);
+    }};
+  run_on(self, managed.hand, std::move(job),
+         [self, request, begun](const host_answer& answer) {
+           on_started(self, request, begun, answer);
+         });
+}
+
+/// Why a fresh `request` cannot be done.
+status check(node_pointer self, const restore_request& request) {
+  auto& st = self->state;
+  if (st.draining)
+    return fail(ec::shutting_down, "this node is going down");
+  if (!is_valid(request.operation) || !is_valid(request.sandbox))
+    return fail(ec::invalid_request, "operation and sandbox must be names of "
+                                     "letters, digits, '-' and '_'");
+  if (st.operations.status_of(request.operation).state
+      != operation_state::unknown)
+    return fail(ec::invalid_request,
+                request.operation.value + " was used for a branch");
+  if (!st.snapshots.contains(request.tag))
+    return fail(ec::unknown_snapshot, request.tag.value);
+  if (st.sandboxes.contains(request.sandbox))
+    return fail(ec::sandbox_exists, request.sandbox.value);
+  if (st.restores.size() - st.ended_restores.size() >= running_max)
+    return fail(ec::node_busy,
+                std::to_string(running_max) + " restores are under way");
+  return {};
+}
+
+/// Why a repeated `request` cannot be answered.
+status check_repeated(const known_restore& known,
+                      const restore_request& request) {
+  if (known.request.tag != request.tag
+      || known.request.sandbox != request.sandbox)
+    return fail(ec::invalid_request,
+                request.operation.value + " was used for another restore");
+  if (known.waiting.size() >= waiters_max)
+    return fail(ec::node_busy, std::to_string(waiters_max)
+                                 + " requests wait for "
+                                 + request.operation.value);
+  return {};
+}
+
+} // namespace
+
+caf::result<restore_report> on_restore(node_pointer self,
+                                       const restore_request& request) {
+  auto& st = self->state;
+  if (auto epoch = uplink::obey(self, request.epoch); !epoch)
+    return to_caf_error(epoch.error());
+  const auto it = st.restores.find(request.operation);
+  const bool is_fresh = it == st.restores.end();
+  const auto fine =
+    is_fresh ? check(self, request) : check_repeated(it->second, request);
+  if (!fine)
+    return to_caf_error(fine.error());
+  auto& known = st.restores[request.operation];
+  if (known.ended)
+    return known.report;
+  auto promise = self->make_response_promise<restore_report>();
+  known.waiting.push_back(promise);
+  if (is_fresh) {
+    known.request = request;
+    start_restore(self, request);
+  }
+  return promise;
+}
+
+} // namespace forkfleet::node_work

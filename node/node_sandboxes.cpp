@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "actors/log.hpp"
+#include "node/host_worker.hpp"
+#include "node/node_work.hpp"
+#include "node/sandbox_birth.hpp"
+#include "node/uplink.hpp"
+
+namespace forkfleet::node_work {
+
+namespace {
+
+constexpr auto stop_limit = std::chrono::seconds{60};
+
+/// Why a sandbox has no SANDBOX any more.
+void lose(node_pointer self, const sandbox_id& id, sandbox_state state,
+          std::string note) {
+  auto& managed = self->state.sandboxes.at(id);
+  log::error("sandbox.lost", {{"sandbox", id}, {"reason", note}});
+  managed.handle = sandbox_actor{};
+  auto changed = managed.info;
+  changed.state = state;
+  changed.note = std::move(note);
+  on_changed(self, changed);
+  count_load(self);
+}
+
+void on_started(node_pointer self, const sandbox_id& id,
+                const host_answer& answer) {
+  if (answer.outcome)
+    return lose(self, id, sandbox_state::gone,
+                "it could not be started: " + to_string(answer.outcome));
+  auto info = self->state.sandboxes.at(id).info;
+  info.state = sandbox_state::running;
+  info.note = {};
+  info.directory = answer.text;
+  manage(self, info, answer.vmm);
+}
+
+void start_declared(node_pointer self,
+                    const config::sandbox_section& declared) {
+  auto& st = self->state;
+  const auto& managed =
+    enlist(self, {.id = declared.name,
+                  .origin = declared.attach.empty() ? sandbox_origin::declared
+                                                    : sandbox_origin::attached,
+                  .spec = declared,
+                  .created_at = st.services.wall()});
+  on_changed(self, sandbox_info{managed.info});
+  // Many start one after the other: each has the time for itself.
+  auto job = host_job{[services = shared_services(self),
+                       record = managed.record, leash = st.settings.leash_pid,
+                       clock = &self->home_system().clock()] {
+    return start_vm(*services, record, leash, {}, clock->now() + start_limit);
+  }};
+  run_on(self, managed.hand, std::move(job),
+         [self, id = declared.name](const host_answer& answer) {
+           on_started(self, id, answer);
+         });
+}
+
+void adopt(node_pointer self, const adopted_sandbox& found) {
+  auto& managed = enlist(self, found.record);
+  managed.info = found.info;
+  if (found.vmm)
+    manage(self, found.info, found.vmm);
+  else
+    on_changed(self, found.info);
+}
+
+/// Removes what is kept of a sandbox whose VM has ended, and its name.
+void forget(node_pointer self, const sandbox_id& id,
+            std::function<void()> then) {
+  const auto it = self->state.sandboxes.find(id);
+  if (it == self->state.sandboxes.end())
+    return then();
+  it->second.is_ending = true;
+  auto job = host_job{[services = shared_services(self), id] {
+    services->forget_record(id);
+    return host_answer{};
+  }};
+  run_on(self, it->second.hand, std::move(job),
+         [self, id, then](const host_answer&) {
+           self->state.sandboxes.erase(id);
+           uplink::tell_removed(self, id);
+           count_load(self);
+           then();
+         });
+}
+
+/// Ends what has no SANDBOX: its VM may run all the same.
+void stop_lost(node_pointer self, managed_sandbox& managed,
+               std::function<void(const failure&)> then) {
+  const auto& st = self->state;
+  const bool has_ended = managed.info.state == sandbox_state::gone
+                         || managed.info.state == sandbox_state::stopped;
+  auto job = host_job{
+    [has_ended, services = shared_services(self), record = managed.record,
+     directory = managed.info.directory, leash = st.settings.leash_pid,
+     clock = &self->home_system().clock()] {
+      return has_ended ? host_answer{}
+                       : end_vm(*services, record, directory, leash,
+                                clock->now() + stop_limit);
+    }};
+  run_on(self, managed.hand, std::move(job),
+         [then](const host_answer& answer) { then(answer.outcome); });
+}
+
+/// Has the SANDBOX end its VM.
+void stop_managed(node_pointer self, const managed_sandbox& managed,
+                  std::function<void(const failure&)> then) {
+  self
+    ->request(managed.handle, caf::timespan{stop_limit},
+              stop_request{.sandbox = managed.info.id})
+    .then([then](const done&) { then({}); },
+          [then](const caf::error& error) { then(from_caf_error(error)); });
+}
+
+/// Keeps the number of branches over this node's own death.
+void keep_count(node_pointer self, managed_sandbox& managed) {
+  if (managed.record.branches == managed.info.branches)
+    return;
+  managed.record.branches = managed.info.branches;
+  auto job =
+    host_job{[services = shared_services(self), record = managed.record] {
+      const auto kept = services->keep_record(record);
+      return host_answer{.outcome = kept ? failure{} : kept.error()};
+    }};
+  run_on(self, managed.hand, std::move(job),
+         [id = managed.info.id](const host_answer& answer) {
+           if (answer.outcome)
+             log::warn("record.outdated",
+                       {{"sandbox", id}, {"reason", answer.outcome}});
+         });
+}
+
+} // namespace
+
+void bring_up(node_pointer self) {
+  auto& st = self->state;
+  for (const auto& info : st.services.store->list())
+    st.snapshots[info.tag] = info;
+  for (const auto& entry : st.services.ended)
+    st.operations.learn(entry.request, entry.report);
+  for (const auto& found : st.services.adopted)
+    adopt(self, found);
+  st.services.adopted.clear();
+  st.services.ended.clear();
+  // One that was found, but not its VM, may still run: not a second one.
+  for (const auto& declared : st.settings.declared)
+    if (!st.sandboxes.contains(declared.name))
+      start_declared(self, declared);
+}
+
+void tell_state(node_pointer self, const sandbox_info& now) {
+  const auto& st = self->state;
+  uplink::tell(self,
+               fleet_event{.at = st.services.wall(),
+                           .kind = "sandbox.changed",
+                           .host = st.settings.host,
+                           .sandbox = now.id,
+                           .detail = std::string{schema::name_of(now.state)}});
+}
+
+void on_changed(node_pointer self, const sandbox_info& changed) {
+  auto& st = self->state;
+  const auto it = st.sandboxes.find(changed.id);
+  if (it == st.sandboxes.end())
+    return;
+  if (it->second.info.state != changed.state)
+    tell_state(self, changed);
+  it->second.info = changed;
+  keep_count(self, it->second);
+  uplink::tell(self, changed);
+}
+
+void on_sandbox_down(node_pointer self, const caf::down_msg& down) {
+  auto& sandboxes = self->state.sandboxes;
+  const auto it = std::ranges::find_if(sandboxes, [&](const auto& item) {
+    return item.second.handle && item.second.handle.address() == down.source;
+  });
+  if (it == sandboxes.end())
+    return;
+  // It ends by itself when its VM was stopped, and its last words may come
+  // after this.
+  if (!down.reason) {
+    it->second.handle = sandbox_actor{};
+    return;
+  }
+  lose(self, it->first, sandbox_state::stuck,
+       "nobody looks after its VM: " + to_string(from_caf_error(down.reason))
+         + "; restart the node, or stop the sandbox");
+}
+
+caf::result<done> on_stop(node_pointer self, const stop_request& request) {
+  auto& st = self->state;
+  if (auto epoch = uplink::obey(self, request.epoch); !epoch)
+    return to_caf_error(epoch.error());
+  const auto it = st.sandboxes.find(request.sandbox);
+  if (it == st.sandboxes.end())
+    return to_caf_error(ec::unknown_sandbox, request.sandbox.value);
+  if (it->second.info.state == sandbox_state::starting)
+    return to_caf_error(ec::not_ready,
+                        request.sandbox.value + " is being started");
+  auto& managed = it->second;
+  if (managed.is_ending)
+    return to_caf_error(ec::not_ready,
+                        request.sandbox.value + " is being stopped");
+  managed.is_ending = true;
+  auto promise = self->make_response_promise<done>();
+  auto then = [self, id = request.sandbox,
+               promise](const failure& why) mutable {
+    if (!why)
+      return forget(self, id,
+                    [promise]() mutable { promise.deliver(done{"stopped"}); });
+    if (const auto kept = self->state.sandboxes.find(id);
+        kept != self->state.sandboxes.end())
+      kept->second.is_ending = false;
+    promise.deliver(to_caf_error(why));
+  };
+  if (managed.handle)
+    stop_managed(self, managed, std::move(then));
+  else
+    stop_lost(self, managed, std::move(then));
+  return promise;
+}
+
+void stop_all(node_pointer self, std::function<void()> then) {
+  auto left = std::make_shared<std::size_t>(1);
+  auto one_less = [left, then] {
+    if (--*left == 0)
+      then();
+  };
+  for (const auto& [id, managed] : self->state.sandboxes) {
+    if (!managed.handle)
+      continue;
+    ++*left;
+    stop_managed(
+      self, managed,
+      [self, id = id, one_less,
+       origin = managed.info.origin](const failure& why) {
+        if (why)
+          log::warn("sandbox.left", {{"sandbox", id}, {"reason", why}});
+        // The fleet file does not bring a child back: nothing is kept.
+        if (!why && origin == sandbox_origin::restored)
+          forget(self, id, one_less);
+        else
+          one_less();
+      });
+  }
+  one_less();
+}
+
+bool is_busy(node_pointer self) {
+  const auto& st = self->state;
+  return st.slots.taken() > 0
+         || std::ranges::any_of(st.sandboxes, [](const auto& item) {
+              return item.second.info.state == sandbox_state::starting;
+            });
+}
+
+host_worker_actor next_hand(node_pointer self) {
+  auto& st = self->state;
+  return st.hands[st.next_hand++ % st.hands.size()];
+}
+
+void count_load(node_pointer self) {
+  auto& st = self->state;
+  st.load.branch_slots = st.slots.slots();
+  st.load.branches = st.slots.taken();
+  st.load.snapshots = st.snapshots.size();
+  st.load.sandboxes = 0;
+  for (const auto& [id, managed] : st.sandboxes)
+    st.load.sandboxes += managed.handle ? 1 : 0;
+  uplink::tell_load(self);
+}
+
+void refresh_load(node_pointer self) {
+  auto& st = self->state;
+  if (std::exchange(st.measuring, true))
+    return;
+  auto job = host_job{
+    [store = st.services.store, memory_free = st.services.memory_free] {
+      auto answer = host_answer{};
+      answer.load.disk_free_bytes = store->free_bytes();
+      answer.load.memory_free_bytes = memory_free ? memory_free() : 0;
+      return answer;
+    }};
+  run_on(self, next_hand(self), std::move(job),
+         [self](const host_answer& answer) {
+           self->state.measuring = false;
+           if (answer.outcome)
+             return;
+           auto& load = self->state.load;
+           load.disk_free_bytes = answer.load.disk_free_bytes;
+           load.memory_free_bytes = answer.load.memory_free_bytes;
+         });
+}
+
+} // namespace forkfleet::node_work

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a NODE does when it is asked: branches, sandboxes, snapshots. The
+// handlers of its behavior, in the order of a sandbox's life.
+#pragma once
+
+#include "node/node.hpp"
+
+namespace forkfleet::node_work {
+
+/// As many requests may wait for the outcome of one operation.
+inline constexpr std::size_t waiters_max = 64;
+
+/// The HOST WORKER whose turn it is.
+host_worker_actor next_hand(node_pointer self);
+
+/// Takes over what ran before this life, and starts what is declared.
+void bring_up(node_pointer self);
+
+/// Sandboxes. A change of state is an event as well.
+void tell_state(node_pointer self, const sandbox_info& now);
+void on_changed(node_pointer self, const sandbox_info& changed);
+/// The SANDBOX that we monitored is gone.
+void on_sandbox_down(node_pointer self, const caf::down_msg& down);
+caf::result<restore_report> on_restore(node_pointer self,
+                                       const restore_request& request);
+caf::result<done> on_stop(node_pointer self, const stop_request& request);
+/// Ends all sandboxes and calls `then`.
+void stop_all(node_pointer self, std::function<void()> then);
+/// Whether branches or starts are under way.
+bool is_busy(node_pointer self);
+
+/// Snapshots and branches.
+caf::result<branch_report> on_branch(node_pointer self,
+                                     const branch_request& request);
+operation_status on_query(node_pointer self, const operation_query& query);
+caf::result<done> on_remove(node_pointer self, const remove_request& request);
+
+/// Measures what the host can take; kept for the next heartbeat.
+void refresh_load(node_pointer self);
+/// Counts what this node has, and tells it at once.
+void count_load(node_pointer self);
+
+} // namespace forkfleet::node_work

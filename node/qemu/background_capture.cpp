@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "node/qemu/capture_method.hpp"
+#include "node/qemu/migration.hpp"
+#include "node/qemu/stream_task.hpp"
+
+namespace forkfleet::qemu {
+
+namespace {
+
+std::chrono::microseconds unix_now() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+    std::chrono::system_clock::now().time_since_epoch());
+}
+
+class background_capture : public capture_method {
+public:
+  explicit background_capture(capture_context x) : x_{std::move(x)} {}
+  ~background_capture() override { background_capture::abandon(); }
+
+  std::string_view name() const override { return "background-snapshot"; }
+  bool resumes_itself() const override { return true; }
+
+  status prepare(const capture_plan& plan, deadline_point until) override {
+    if (auto idle = wait_until_idle(x_.qmp, until); !idle)
+      return idle;
+    if (auto set = set_up_migration(x_.qmp, true, until); !set)
+      return set;
+    auto pipe = make_pipe();
+    if (!pipe)
+      return tl::unexpected(pipe.error());
+    if (auto guarded = guard_capture(x_, pipe->reader.get(), until); !guarded)
+      return guarded;
+    if (auto given = give_fd(x_.qmp, pipe->writer.get(), until); !given)
+      return given;
+    stage_ = stage::prepared;
+    sink_ = std::make_shared<gated_sink>(plan.memory_fd, plan.vmstate_fd);
+    task_.emplace(std::move(pipe->reader), sink_,
+                  split_plan{x_.memory_bytes, x_.memory_block});
+    x_.qmp.forget_events();
+    return {};
+  }
+
+  status pause(deadline_point until) override {
+    // Also after an error it may have started.
+    stage_ = stage::started;
+    if (auto started = start_migration(x_.qmp, until); !started)
+      return started;
+    auto stopped = wait_in_migration(x_.qmp, "STOP", until);
+    if (!stopped)
+      return tl::unexpected(stopped.error());
+    stopped_at_ = stopped->at;
+    return {};
+  }
+
+  status capture(deadline_point until) override {
+    auto resumed = wait_in_migration(x_.qmp, "RESUME", until);
+    if (!resumed)
+      return tl::unexpected(resumed.error());
+    pause_ = resumed->at - stopped_at_;
+    // The guest runs, and its writes wait for our reading.
+    sink_->open_gate();
+    return {};
+  }
+
+  void resumed() override {
+    // The guest ran on while QEMU made ready to stop it: it stood only since
+    // QEMU's own stamp.
+    if (stopped_at_.count() > 0)
+      stood_ = unix_now() - stopped_at_;
+    if (sink_)
+      sink_->open_gate();
+  }
+
+  expected<capture_result> drain(deadline_point until) override {
+    auto split = task_->wait(until);
+    if (!split)
+      return tl::unexpected(split.error());
+    if (auto done = wait_until_completed(x_.qmp, until); !done)
+      return tl::unexpected(done.error());
+    stage_ = stage::idle;
+    auto result =
+      capture_result{.method = std::string{name()},
+                     .vmm_pause = pause_,
+                     .stood = stood_,
+                     .memory_bytes = x_.memory_bytes,
+                     .vmstate_bytes = sink_->vmstate_bytes_written()};
+    result.written_bytes = sink_->memory_bytes_written() + result.vmstate_bytes;
+    return result;
+  }
+
+  void abandon() noexcept override {
+    if (sink_)
+      sink_->abandon();
+    // Nothing was sent yet: the pipe ends when QEMU closes its end. Once it
+    // is being sent, the thread reads it to its end; a cancelled background
+    // snapshot hangs the guest of QEMU 7.2.
+    if (std::exchange(stage_, stage::idle) == stage::prepared)
+      take_back_fd(x_.qmp);
+  }
+
+private:
+  enum class stage : uint8_t { idle, prepared, started };
+
+  capture_context x_;
+  stage stage_ = stage::idle;
+  std::shared_ptr<gated_sink> sink_ = {};
+  std::optional<stream_task> task_ = {};
+  std::chrono::microseconds stopped_at_{0};
+  std::chrono::microseconds pause_{0};
+  std::chrono::microseconds stood_{0};
+};
+
+} // namespace
+
+std::unique_ptr<capture_method> make_background_capture(capture_context x) {
+  return std::make_unique<background_capture>(std::move(x));
+}
+
+} // namespace forkfleet::qemu

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/qemu/keeper_link.hpp"
+
+#include <array>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "node/qemu/unix_socket.hpp"
+
+namespace forkfleet::qemu {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+// For messages that are not waited for: the socket's buffer takes them.
+constexpr auto send_patience = std::chrono::milliseconds{100};
+
+} // namespace
+
+status start_keeper(const keeper_command& command, deadline_point until) {
+  auto argv =
+    std::vector<std::string>{command.keeper, "--directory", command.directory};
+  if (!command.watchdog.empty())
+    argv.insert(argv.end(), {"--watchdog", command.watchdog});
+  if (command.leash_pid > 0)
+    argv.insert(argv.end(), {"--leash", fmt::format("{}", command.leash_pid)});
+  if (!command.vmm.empty()) {
+    argv.push_back("--");
+    argv.insert(argv.end(), command.vmm.begin(), command.vmm.end());
+  }
+  return run_to_end(argv, until);
+}
+
+expected<keeper_link> keeper_link::connect(const std::string& path,
+                                           deadline_point until) {
+  auto socket = connect_unix(path, SOCK_SEQPACKET, until);
+  if (!socket)
+    return tl::unexpected(socket.error());
+  auto link = keeper_link{path, std::move(*socket)};
+  if (auto said = link.say("hello", -1, until); !said)
+    return tl::unexpected(said.error());
+  auto reply = link.hear(until);
+  if (!reply)
+    return tl::unexpected(reply.error());
+  auto in = std::istringstream{*reply};
+  auto word = std::string{};
+  auto keeper_pid = pid_t{0};
+  auto& vmm = link.identity_.vmm;
+  if (!(in >> word >> keeper_pid >> vmm.pid >> vmm.start_ticks)
+      || word != "hello")
+    return fail(ec::vmm_unreachable, path + ": what answers is no keeper");
+  link.identity_.keeper = identify(keeper_pid);
+  return link;
+}
+
+bool keeper_link::is_alive() const {
+  return socket_ && open_process(identity_.keeper).has_value();
+}
+
+expected<std::string> keeper_link::guard(int pipe, deadline_point until) {
+  if (auto said = say("guard", pipe, until); !said)
+    return tl::unexpected(said.error());
+  auto reply = hear(until);
+  if (!reply)
+    return reply;
+  if (*reply == "guarded")
+    return std::string{};
+  constexpr std::string_view unguarded = "unguarded ";
+  if (reply->starts_with(unguarded))
+    return reply->substr(unguarded.size());
+  return fail(ec::vmm_unreachable, path_ + ": unexpected: " + *reply);
+}
+
+status keeper_link::lease(std::chrono::milliseconds duration) {
+  return say(fmt::format("lease {}", duration.count()), -1,
+             steady_clock::now() + send_patience);
+}
+
+expected<bool> keeper_link::resumed(deadline_point until) {
+  if (auto said = say("resumed", -1, until); !said)
+    return tl::unexpected(said.error());
+  auto reply = hear(until);
+  if (!reply)
+    return tl::unexpected(reply.error());
+  return *reply == "in-time";
+}
+
+void keeper_link::leave() noexcept {
+  // It leaves at the end of the connection, too, only later.
+  static_cast<void>(
+    say("leave", -1, steady_clock::now() + send_patience).has_value());
+  socket_.reset();
+}
+
+status keeper_link::say(std::string_view text, int pass, deadline_point until) {
+  auto sent = send_text(socket_.get(), text, pass, until);
+  if (!sent)
+    return fail(sent.error().code, path_ + ": " + sent.error().message);
+  return {};
+}
+
+expected<std::string> keeper_link::hear(deadline_point until) {
+  auto room = std::array<char, keeper_message_max>{};
+  auto got = receive(socket_.get(), room, until);
+  if (!got)
+    return fail(got.error().code, path_ + ": " + got.error().message);
+  if (got->bytes == 0)
+    return fail(ec::vmm_unreachable, path_ + ": the keeper has left");
+  return std::string{room.data(), got->bytes};
+}
+
+} // namespace forkfleet::qemu

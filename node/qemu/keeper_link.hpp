@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// The node's side of a keeper's control socket. The keeper resumes the guest
+// when a lease ends or this connection does, and keeps the migration pipe
+// from breaking.
+//
+// One text per message. From the node: `hello`, `guard` (with the pipe's read
+// end beside it, or nothing), `lease MILLISECONDS`, `resumed`, `leave`. From
+// the keeper: `hello KEEPER_PID VMM_PID VMM_START_TICKS`, `guarded` or
+// `unguarded WHY`, nothing, `in-time` or `expired`, nothing.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "actors/unique_fd.hpp"
+#include "node/qemu/process.hpp"
+#include "node/vmm.hpp"
+
+namespace forkfleet::qemu {
+
+/// The control socket in a VM's directory.
+inline constexpr const char* keeper_socket = "keeper.sock";
+
+/// The longest message either side sends.
+inline constexpr std::size_t keeper_message_max = 512;
+
+/// Who is at the other end.
+struct keeper_identity {
+  process_id keeper = {};
+  process_id vmm = {}; // none: the keeper has no VM of its own
+};
+
+/// What starts a keeper.
+struct keeper_command {
+  std::string keeper = {};    // the helper's path
+  std::string directory = {}; // the VM's own
+  std::string watchdog = {};  // the second QMP socket; empty: there is none
+  int leash_pid = 0;
+  std::vector<std::string> vmm = {}; // empty: guard a VM that runs already
+};
+
+/// Starts a keeper; returns when it listens and its VM's process exists.
+status start_keeper(const keeper_command& command, deadline_point until);
+
+/// One connection to a keeper. Errors: vmm_unreachable with the socket's
+/// path, deadline_exceeded. Used by one thread at a time.
+class keeper_link {
+public:
+  static expected<keeper_link> connect(const std::string& path,
+                                       deadline_point until);
+
+  const keeper_identity& identity() const { return identity_; }
+
+  /// Whether the keeper is still there.
+  bool is_alive() const;
+
+  /// Before a pause: the keeper sees to it that it can resume the guest,
+  /// after it has finished what an earlier node left. `pipe` is the read end
+  /// of a migration pipe that it drains should we die; -1: none. Returns why
+  /// it cannot resume the guest; empty: it can.
+  expected<std::string> guard(int pipe, deadline_point until);
+
+  /// From now on, and for this long, the guest may stand. Does not wait.
+  status lease(std::chrono::milliseconds duration);
+
+  /// The guest runs again. False when the keeper had to resume it, because
+  /// the lease was over.
+  expected<bool> resumed(deadline_point until);
+
+  /// A keeper without a VM of its own leaves.
+  void leave() noexcept;
+
+private:
+  keeper_link(std::string path, unique_fd socket)
+    : path_{std::move(path)}, socket_{std::move(socket)} {}
+
+  status say(std::string_view text, int pass, deadline_point until);
+  expected<std::string> hear(deadline_point until);
+
+  std::string path_;
+  unique_fd socket_;
+  keeper_identity identity_ = {};
+};
+
+} // namespace forkfleet::qemu

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// A VM's machine: all that its QEMU command line is made of. It comes from
+// the fleet file for a fresh VM and from a snapshot's contract for a child,
+// and both give the same machine. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/fleet_file.hpp"
+#include "node/vmm.hpp"
+
+namespace forkfleet::qemu {
+
+/// The machine of one VM. A child's must equal its source's.
+struct machine {
+  std::string type = "microvm";
+  std::string accelerator = "tcg";
+  std::string cpu = "qemu64";
+  uint64_t memory_bytes = 0;
+  uint64_t vcpus = 1;
+  std::string memory_block = "mem"; // what QEMU calls the guest's memory
+  std::string kernel = {};
+  std::string kernel_hash = {}; // SHA-256 in hex; of the initrd, too
+  std::string initrd = {};
+  std::string initrd_hash = {};
+  std::string append = {}; // the kernel's whole command line
+  bool debug_console = false;
+  std::vector<config::disk_section> disks = {};
+  std::vector<std::string> more = {}; // arguments passed on as they are
+
+  friend bool operator==(const machine&, const machine&) = default;
+};
+
+/// Where one VM of a machine runs.
+struct launch {
+  std::string qemu = {};        // the emulator's path
+  std::string memory_path = {}; // a child's memory.bin; empty: fresh memory
+};
+
+/// The sockets and files of a VM, in its own directory.
+inline constexpr const char* qmp_socket = "qmp.sock";
+inline constexpr const char* watchdog_socket = "watchdog.sock";
+inline constexpr const char* debug_socket = "debug.sock";
+inline constexpr const char* console_file = "console.log";
+
+/// The machine that a section of the fleet file asks for, on an accelerator
+/// that was chosen. `tsc_khz` is the host's, for a guest under tcg that would
+/// otherwise measure it, and sometimes hang in that; 0: not known.
+machine machine_of(const config::sandbox_section& spec,
+                   const std::string& accelerator, uint64_t tsc_khz);
+
+/// QEMU's arguments, its path first. It must run in the VM's directory: the
+/// sockets are named relative to it, which keeps them short.
+std::vector<std::string> command_line(const machine& x, const launch& where);
+
+/// The machine as a contract, and back. `vmm_version` is QEMU's. What an
+/// unknown contract lacks or has too much is unsupported, and named.
+run_contract to_contract(const machine& x, const std::string& vmm_version);
+expected<machine> from_contract(const run_contract& contract);
+
+/// Whether a snapshot taken by one QEMU version loads in another: the first
+/// two numbers must be equal.
+bool is_same_line(const std::string& version, const std::string& other);
+
+} // namespace forkfleet::qemu

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes a capture's files: pages of memory at their addresses, neighbours in
+// one write, and the device state from the start on. Storage is not touched
+// before the gate opens, and never after the capture was abandoned.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "node/qemu/stream_splitter.hpp"
+
+namespace forkfleet::qemu {
+
+/// Whether a page holds only zeros.
+bool is_zero_page(byte_view page);
+
+/// Pages into a file; the first write error is returned and ends the use.
+class page_writer {
+public:
+  explicit page_writer(int fd) : fd_{fd} {}
+
+  /// The bytes are copied; they are in the file after `flush`.
+  status page(uint64_t address, byte_view bytes);
+
+  /// Writes what was not yet written.
+  status flush();
+
+  uint64_t written_bytes() const { return written_; }
+
+private:
+  static constexpr std::size_t run_bytes_max = 1 << 20;
+  int fd_;
+  uint64_t begin_ = 0;
+  uint64_t written_ = 0;
+  std::vector<uint8_t> run_ = {}; // neighbours from `begin_` on
+};
+
+/// Writes bytes one after the other; the same rules.
+class tail_writer {
+public:
+  explicit tail_writer(int fd) : fd_{fd} {}
+  status append(byte_view bytes);
+  uint64_t written_bytes() const { return written_; }
+
+private:
+  int fd_;
+  uint64_t written_ = 0;
+};
+
+/// Both, as a splitter's sink for another thread than the capture's.
+class gated_sink : public split_sink {
+public:
+  gated_sink(int memory_fd, int vmstate_fd)
+    : memory_{memory_fd}, vmstate_{vmstate_fd} {}
+
+  status data_page(uint64_t address, byte_view page) override;
+  status zero_page(uint64_t address) override;
+  status device_state(byte_view bytes) override;
+  status flush();
+
+  /// The guest runs: storage may be touched. Until then every write waits.
+  void open_gate();
+
+  /// When it returns no write is under way, and none comes any more.
+  void abandon();
+
+  uint64_t memory_bytes_written() const;
+  uint64_t vmstate_bytes_written() const;
+
+private:
+  template <class Action>
+  status when_open(Action action);
+
+  enum class gate : uint8_t { closed, open, abandoned };
+  mutable std::mutex mutex_ = {};
+  std::condition_variable changed_ = {};
+  gate gate_ = gate::closed;
+  page_writer memory_;
+  tail_writer vmstate_;
+};
+
+} // namespace forkfleet::qemu

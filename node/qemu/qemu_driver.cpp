@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/qemu/qemu_driver.hpp"
+
+#include <utility>
+
+#include "node/qemu/arena.hpp"
+#include "node/qemu/attached_machine.hpp"
+#include "node/qemu/guest_status.hpp"
+#include "node/qemu/qemu_vmm.hpp"
+#include "node/qemu/vm_launch.hpp"
+#include "node/qemu/vm_record.hpp"
+
+namespace forkfleet {
+
+namespace {
+
+using namespace forkfleet::qemu;
+
+std::string path_in(const start_plan& plan, const char* name) {
+  return plan.directory + "/" + name;
+}
+
+vmm_description describe(const start_plan& plan, const machine& x,
+                         const vm_record& record) {
+  auto result = vmm_description{.pid = record.pid,
+                                .memory_bytes = x.memory_bytes,
+                                .vcpus = x.vcpus,
+                                .accelerator = x.accelerator};
+  if (record.attached)
+    return result;
+  result.console = path_in(plan, console_file);
+  if (x.debug_console)
+    result.debug_console = path_in(plan, debug_socket);
+  return result;
+}
+
+void note_process(vm_record& record, const process_id& process) {
+  record.pid = static_cast<uint64_t>(process.pid);
+  record.start_ticks = process.start_ticks;
+}
+
+} // namespace
+
+struct qemu_driver::shared {
+  qemu_driver_settings settings = {};
+  std::shared_ptr<arena_pool> arenas = std::make_shared<arena_pool>();
+
+  expected<vmm_ptr> launch(const start_plan& plan, deadline_point until);
+  expected<vmm_ptr> attach(const start_plan& plan, deadline_point until);
+  expected<vmm_ptr> adopt(const start_plan& plan, deadline_point until);
+  status complete(const start_plan& plan, running_vm& vm, machine& x,
+                  vm_record& record, deadline_point until);
+  vmm_ptr make_vmm(const start_plan& plan, const vm_record& record,
+                   const machine& x, qemu_vmm_parts parts) const;
+};
+
+qemu_driver::qemu_driver(qemu_driver_settings settings)
+  : shared_{std::make_shared<shared>()} {
+  shared_->settings = std::move(settings);
+}
+
+qemu_driver::~qemu_driver() = default;
+
+expected<vmm_ptr> qemu_driver::start(const start_plan& plan,
+                                     deadline_point until) {
+  if (!plan.snapshot && !plan.spec.attach.empty())
+    return shared_->attach(plan, until);
+  return shared_->launch(plan, until);
+}
+
+expected<vmm_ptr> qemu_driver::adopt(const start_plan& plan,
+                                     deadline_point until) {
+  return shared_->adopt(plan, until);
+}
+
+expected<vmm_ptr> qemu_driver::shared::launch(const start_plan& plan,
+                                              deadline_point until) {
+  const auto found = find_programs(settings.qemu, settings.keeper);
+  if (!found)
+    return tl::unexpected(found.error());
+  auto x = plan_machine(plan, settings.accelerator);
+  if (!x)
+    return tl::unexpected(x.error());
+  auto record = vm_record{.qmp = path_in(plan, qmp_socket),
+                          .watchdog = path_in(plan, watchdog_socket)};
+  if (plan.snapshot)
+    record.memory_path = plan.snapshot->memory_path;
+  record.contract = to_contract(*x, "");
+  if (auto kept = save(record, plan.directory); !kept)
+    return tl::unexpected(kept.error());
+  auto vm =
+    launch_vm({.keeper = found->keeper,
+               .directory = plan.directory,
+               .watchdog = watchdog_socket,
+               .leash_pid = plan.leash_pid,
+               .vmm = command_line(*x, {found->qemu, record.memory_path})},
+              until);
+  if (!vm) {
+    remove_vm_record(plan.directory);
+    return tl::unexpected(vm.error());
+  }
+  if (auto done = complete(plan, *vm, *x, record, until); !done) {
+    end_unfinished(plan.directory, until);
+    remove_vm_record(plan.directory);
+    return tl::unexpected(done.error());
+  }
+  return make_vmm(plan, record, *x,
+                  {.qmp = std::move(vm->qmp), .keeper = std::move(vm->keeper)});
+}
+
+// The VM answers: loads a child's state, and remembers the VM for good.
+status qemu_driver::shared::complete(const start_plan& plan, running_vm& vm,
+                                     machine& x, vm_record& record,
+                                     deadline_point until) {
+  auto type = machine_type(*vm.qmp, until);
+  if (!type)
+    return tl::unexpected(type.error());
+  x.type = *type;
+  const auto running = plan.snapshot
+                         ? load_child(*vm.qmp, *plan.snapshot, until)
+                         : see_running(*vm.qmp, until);
+  if (!running)
+    return running;
+  note_process(record, vm.qmp->process());
+  record.contract = to_contract(x, vm.qmp->version());
+  return save(record, plan.directory);
+}
+
+expected<vmm_ptr> qemu_driver::shared::attach(const start_plan& plan,
+                                              deadline_point until) {
+  const auto& sockets = plan.spec.attach;
+  auto qmp = qmp_client::connect(sockets.qmp, until);
+  if (!qmp)
+    return tl::unexpected(qmp.error());
+  auto x = ask_machine(**qmp, plan.spec, until);
+  if (!x)
+    return tl::unexpected(x.error());
+  auto record = vm_record{.attached = true,
+                          .qmp = sockets.qmp,
+                          .watchdog = sockets.watchdog_qmp,
+                          .contract = to_contract(*x, (*qmp)->version())};
+  note_process(record, (*qmp)->process());
+  if (auto kept = save(record, plan.directory); !kept)
+    return tl::unexpected(kept.error());
+  return make_vmm(plan, record, *x, {.qmp = std::move(*qmp)});
+}
+
+expected<vmm_ptr> qemu_driver::shared::adopt(const start_plan& plan,
+                                             deadline_point until) {
+  auto record = load_vm_record(plan.directory);
+  if (!record)
+    return tl::unexpected(record.error());
+  auto x = from_contract(record->contract);
+  if (!x)
+    return tl::unexpected(x.error());
+  auto link = keeper_link::connect(path_in(plan, keeper_socket), until);
+  const bool is_complete = record->pid > 0;
+  if (!is_complete && link)
+    note_process(*record, link->identity().vmm);
+  if (auto there = open_process(record->process()); !there)
+    return tl::unexpected(there.error());
+  auto qmp = qmp_client::connect(record->qmp, until);
+  if (!qmp)
+    return tl::unexpected(qmp.error());
+  if (!is_complete) {
+    // Half a child is of no use; a fresh VM that runs is whole.
+    if (!record->memory_path.empty()) {
+      end_unfinished(plan.directory, until);
+      return fail(ec::vmm_gone, "the node ended while this child was loaded");
+    }
+    record->contract.vmm_version = (*qmp)->version();
+    if (auto kept = save(*record, plan.directory); !kept)
+      return tl::unexpected(kept.error());
+  }
+  auto parts = qemu_vmm_parts{.qmp = std::move(*qmp)};
+  if (link)
+    parts.keeper = std::move(*link);
+  return make_vmm(plan, *record, *x, std::move(parts));
+}
+
+vmm_ptr qemu_driver::shared::make_vmm(const start_plan& plan,
+                                      const vm_record& record, const machine& x,
+                                      qemu_vmm_parts parts) const {
+  const auto found = find_programs(settings.qemu, settings.keeper);
+  parts.replacement = {.keeper = found ? found->keeper : std::string{},
+                       .directory = plan.directory,
+                       .watchdog = record.watchdog,
+                       .leash_pid = plan.leash_pid};
+  parts.arenas = arenas;
+  parts.directory = plan.directory;
+  parts.contract = record.contract;
+  parts.memory_block = x.memory_block;
+  parts.memory_path = record.memory_path;
+  parts.attached = record.attached;
+  parts.description = describe(plan, x, record);
+  return std::make_shared<qemu_vmm>(std::move(parts));
+}
+
+} // namespace forkfleet

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/qemu/qemu_vmm.hpp"
+
+#include <algorithm>
+#include <poll.h>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "node/qemu/guest_memory.hpp"
+#include "node/qemu/guest_status.hpp"
+#include "node/qemu/migration.hpp"
+#include "node/qemu/vm_record.hpp"
+
+namespace forkfleet::qemu {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+// The keeper steps in when we did not within the pause's own limit.
+constexpr auto lease_slack = std::chrono::milliseconds{250};
+constexpr auto keeper_patience = std::chrono::seconds{2};
+constexpr auto quit_patience = std::chrono::seconds{2};
+constexpr auto term_patience = std::chrono::seconds{2};
+constexpr int resume_interval_ms = 2;
+
+} // namespace
+
+qemu_vmm::qemu_vmm(qemu_vmm_parts parts) : parts_{std::move(parts)} {}
+
+qemu_vmm::~qemu_vmm() {
+  abandon();
+}
+
+expected<vmm_capabilities> qemu_vmm::capabilities(deadline_point until) {
+  if (capabilities_)
+    return *capabilities_;
+  if (auto ready = parts_.qmp->ensure_connected(until); !ready)
+    return tl::unexpected(ready.error());
+  auto result = vmm_capabilities{.full = true, .live = true};
+  // The capability cannot be touched while an earlier capture drains.
+  if (auto idle = wait_until_idle(*parts_.qmp, until); !idle)
+    return tl::unexpected(idle.error());
+  if (auto tried = try_background_snapshot(*parts_.qmp, until); !tried) {
+    if (tried.error().code != ec::vmm_refused)
+      return tl::unexpected(tried.error());
+    result.live = false;
+    result.live_obstacle = tried.error().message;
+    if (!parts_.memory_path.empty())
+      result.live_obstacle +=
+        "; it maps " + parts_.memory_path
+        + ", and QEMU can write-protect a child only on tmpfs";
+  }
+  capabilities_ = result;
+  return result;
+}
+
+vmm_health qemu_vmm::health(deadline_point until) {
+  const auto state = query_guest(*parts_.qmp, until);
+  if (state)
+    return health_of(*state);
+  return state.error().code == ec::vmm_gone ? vmm_health::gone
+                                            : vmm_health::stuck;
+}
+
+status qemu_vmm::prepare(const capture_plan& plan, deadline_point until) {
+  abandon();
+  warnings_.clear();
+  pause_max_ = plan.pause_max;
+  if (auto ready = check_guest(until); !ready)
+    return ready;
+  if (auto fixed = check_disks(until); !fixed)
+    return fixed;
+  ensure_keeper(until);
+  method_ = make_method(plan.mode, until);
+  auto prepared = method_->prepare(plan, until);
+  if (!prepared)
+    abandon();
+  return prepared;
+}
+
+status qemu_vmm::check_guest(deadline_point until) {
+  const auto state = query_guest(*parts_.qmp, until);
+  if (!state)
+    return tl::unexpected(state.error());
+  if (health_of(*state) != vmm_health::running)
+    return fail(ec::vmm_refused,
+                fmt::format("{}: the guest does not run, it is {}; resume it "
+                            "first",
+                            parts_.qmp->path(), *state));
+  return {};
+}
+
+status qemu_vmm::check_disks(deadline_point until) {
+  const auto asked = parts_.qmp->execute("query-block", until);
+  if (!asked)
+    return tl::unexpected(asked.error());
+  for (const auto& device : *asked) {
+    const auto& image = member(device, "inserted");
+    if (!image.is_object() || bool_member(image, "ro"))
+      continue;
+    return fail(ec::unsupported,
+                fmt::format("disk {} is writable; memory and disk would not "
+                            "be of one instant; mark it readonly",
+                            text_member(image, "file")));
+  }
+  return {};
+}
+
+// A keeper that is gone is replaced by one that only guards. Without any the
+// branch goes on, and its report says so.
+void qemu_vmm::ensure_keeper(deadline_point until) {
+  if (parts_.keeper && parts_.keeper->is_alive())
+    return;
+  parts_.keeper.reset();
+  auto started = start_keeper(parts_.replacement, until);
+  auto linked =
+    started
+      ? keeper_link::connect(parts_.directory + "/" + keeper_socket, until)
+      : tl::unexpected(started.error());
+  if (linked)
+    parts_.keeper.emplace(std::move(*linked));
+  else
+    warnings_.push_back("no keeper guards this VM: "
+                        + to_string(linked.error()));
+}
+
+capture_context qemu_vmm::context() {
+  return {.qmp = *parts_.qmp,
+          .keeper = parts_.keeper ? &*parts_.keeper : nullptr,
+          .arenas = *parts_.arenas,
+          .warnings = warnings_,
+          .memory_bytes = parts_.contract.memory_bytes,
+          .memory_block = parts_.memory_block,
+          .memory_path = parts_.memory_path,
+          .machine_type = parts_.contract.machine};
+}
+
+std::unique_ptr<capture_method> qemu_vmm::make_method(branch_mode mode,
+                                                      deadline_point until) {
+  if (mode == branch_mode::automatic) {
+    const auto allowed = capabilities(until);
+    mode = allowed && allowed->live ? branch_mode::live : branch_mode::full;
+  }
+  if (mode == branch_mode::live)
+    return make_background_capture(context());
+  return can_read_memory() ? make_copy_capture(context())
+                           : make_send_capture(context());
+}
+
+bool qemu_vmm::can_read_memory() const {
+  return guest_memory::open(parts_.qmp->process(), parts_.contract.memory_bytes,
+                            parts_.memory_path)
+    .has_value();
+}
+
+status qemu_vmm::pause(deadline_point until) {
+  if (!method_)
+    return fail(ec::invalid_request, "pause without prepare");
+  if (parts_.keeper) {
+    has_lease_ = true;
+    if (auto armed = parts_.keeper->lease(pause_max_ + lease_slack); !armed)
+      return armed;
+  }
+  return method_->pause(until);
+}
+
+status qemu_vmm::capture(deadline_point until) {
+  if (!method_)
+    return fail(ec::invalid_request, "capture without prepare");
+  return method_->capture(until);
+}
+
+status qemu_vmm::resume(deadline_point until) {
+  auto done = run_guest(until);
+  if (method_)
+    method_->resumed();
+  // While the guest is not seen to run the keeper must not rest either.
+  if (done)
+    end_lease();
+  return done;
+}
+
+// Sees the guest run, and resumes it as often as it takes.
+status qemu_vmm::run_guest(deadline_point until) {
+  auto last = failure{};
+  bool resume_first = method_ && !method_->resumes_itself();
+  for (;;) {
+    if (resume_first && parts_.qmp->is_connected())
+      static_cast<void>(parts_.qmp->execute("cont", until).has_value());
+    const auto state = query_guest(*parts_.qmp, until);
+    if (state && health_of(*state) == vmm_health::running)
+      return {};
+    if (state)
+      last = {ec::guest_stuck, parts_.qmp->path() + ": the guest is " + *state};
+    else
+      last = state.error();
+    if (last.code == ec::vmm_gone)
+      return tl::unexpected(last);
+    if (state && !is_resumable(*state))
+      break;
+    if (steady_clock::now() >= until)
+      break;
+    resume_first = true;
+    ::poll(nullptr, 0, resume_interval_ms);
+  }
+  return fail(ec::guest_stuck, "could not resume: " + last.message);
+}
+
+void qemu_vmm::end_lease() {
+  if (!std::exchange(has_lease_, false) || !parts_.keeper)
+    return;
+  const auto in_time =
+    parts_.keeper->resumed(steady_clock::now() + keeper_patience);
+  if (!in_time)
+    warnings_.push_back("the keeper does not answer: "
+                        + to_string(in_time.error()));
+  else if (!*in_time)
+    warnings_.push_back("the pause was longer than its limit; the keeper has "
+                        "resumed the guest");
+}
+
+expected<capture_result> qemu_vmm::drain(deadline_point until) {
+  if (!method_)
+    return fail(ec::invalid_request, "drain without prepare");
+  auto result = method_->drain(until);
+  if (result) {
+    result->warnings = warnings_;
+    method_.reset();
+  }
+  return result;
+}
+
+void qemu_vmm::abandon() noexcept {
+  if (auto method = std::exchange(method_, nullptr))
+    method->abandon();
+  // A lease that still runs is for a guest that was not seen to run again:
+  // the keeper needs it.
+}
+
+status qemu_vmm::stop(deadline_point until) {
+  abandon();
+  if (!parts_.attached)
+    return end_vm(until);
+  if (parts_.keeper)
+    parts_.keeper->leave();
+  remove_vm_record(parts_.directory);
+  return {};
+}
+
+status qemu_vmm::end_vm(deadline_point until) {
+  const auto process = process_id{parts_.qmp->process()};
+  const auto pidfd = open_process(process);
+  if (!pidfd) {
+    remove_vm_record(parts_.directory);
+    return {};
+  }
+  const auto quit_until =
+    std::min(until, deadline_point{steady_clock::now() + quit_patience});
+  const bool asked = parts_.qmp->ensure_connected(quit_until)
+                     && parts_.qmp->execute("quit", quit_until).has_value();
+  if (!asked || !wait_for_end(pidfd->get(), quit_until))
+    if (auto ended = end_process(pidfd->get(), term_patience, until); !ended)
+      return ended;
+  remove_vm_record(parts_.directory);
+  return {};
+}
+
+} // namespace forkfleet::qemu

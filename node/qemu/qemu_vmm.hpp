@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// One running QEMU as a vmm. Picks a capture method per branch and makes sure
+// of the one thing that all share: the guest runs when it is over.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "node/qemu/arena.hpp"
+#include "node/qemu/capture_method.hpp"
+#include "node/qemu/keeper_link.hpp"
+#include "node/qemu/qmp_client.hpp"
+#include "node/vmm.hpp"
+
+namespace forkfleet::qemu {
+
+/// What a qemu_vmm is made of. The VM answers on `qmp`.
+struct qemu_vmm_parts {
+  std::unique_ptr<qmp_client> qmp = {};
+  std::optional<keeper_link> keeper = {};
+  keeper_command replacement = {}; // starts another when that one is gone
+  std::shared_ptr<arena_pool> arenas = {};
+  std::string directory = {};
+  run_contract contract = {};
+  std::string memory_block = {}; // empty: the one block of the memory's size
+  std::string memory_path = {};  // the image that a child maps
+  bool attached = false;         // somebody else started it
+  vmm_description description = {};
+};
+
+/// See vmm.hpp. Lets the VM run on when it is destroyed.
+class qemu_vmm : public vmm {
+public:
+  explicit qemu_vmm(qemu_vmm_parts parts);
+  ~qemu_vmm() override;
+
+  expected<vmm_capabilities> capabilities(deadline_point until) override;
+  vmm_health health(deadline_point until) override;
+  vmm_description describe() const override { return parts_.description; }
+  run_contract contract() const override { return parts_.contract; }
+  status prepare(const capture_plan& plan, deadline_point until) override;
+  status pause(deadline_point until) override;
+  status capture(deadline_point until) override;
+  status resume(deadline_point until) override;
+  expected<capture_result> drain(deadline_point until) override;
+  void abandon() noexcept override;
+  status stop(deadline_point until) override;
+
+private:
+  void ensure_keeper(deadline_point until);
+  status check_guest(deadline_point until);
+  status check_disks(deadline_point until);
+  std::unique_ptr<capture_method> make_method(branch_mode mode,
+                                              deadline_point until);
+  capture_context context();
+  bool can_read_memory() const;
+  status run_guest(deadline_point until);
+  void end_lease();
+  status end_vm(deadline_point until);
+
+  qemu_vmm_parts parts_;
+  std::optional<vmm_capabilities> capabilities_ = {};
+  std::unique_ptr<capture_method> method_ = {};
+  std::chrono::milliseconds pause_max_{0};
+  bool has_lease_ = false;
+  std::vector<std::string> warnings_ = {};
+};
+
+} // namespace forkfleet::qemu

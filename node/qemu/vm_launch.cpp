@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/qemu/vm_launch.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <poll.h>
+#include <sstream>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "actors/durable_file.hpp"
+#include "node/qemu/guest_status.hpp"
+#include "node/qemu/host_facts.hpp"
+#include "node/qemu/migration.hpp"
+
+namespace forkfleet::qemu {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr int poll_interval_ms = 2;
+constexpr auto end_patience = std::chrono::seconds{5};
+constexpr std::size_t log_tail_bytes = 500;
+
+bool is_program(const std::string& path) {
+  return !path.empty() && ::access(path.c_str(), X_OK) == 0;
+}
+
+std::string find_in_path(const std::string& name) {
+  const char* list = std::getenv("PATH");
+  auto folders = std::istringstream{list ? list : "/usr/bin:/bin"};
+  auto folder = std::string{};
+  while (std::getline(folders, folder, ':'))
+    if (is_program(folder + "/" + name))
+      return folder + "/" + name;
+  return {};
+}
+
+std::string beside_this_program(const std::string& name) {
+  auto error = std::error_code{};
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? name : (self.parent_path() / name).string();
+}
+
+// What QEMU said last.
+std::string log_tail(const std::string& directory) {
+  auto text = read_small_file(directory + "/qemu.log").value_or("");
+  while (!text.empty() && text.back() == '\n')
+    text.pop_back();
+  if (text.size() > log_tail_bytes)
+    text.erase(0, text.size() - log_tail_bytes);
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text.empty() ? "it said nothing" : text;
+}
+
+failure with_log(const failure& error, const std::string& directory) {
+  if (error.code != ec::vmm_gone)
+    return error;
+  return {ec::vmm_refused,
+          "QEMU ended while it was started: " + log_tail(directory)};
+}
+
+// The socket appears when QEMU has come so far.
+expected<std::unique_ptr<qmp_client>>
+connect_when_ready(const std::string& path, const process_id& process,
+                   deadline_point until) {
+  for (;;) {
+    auto qmp = qmp_client::connect(path, until);
+    if (qmp)
+      return qmp;
+    if (auto there = open_process(process); !there)
+      return tl::unexpected(there.error());
+    if (steady_clock::now() >= until)
+      return fail(ec::deadline_exceeded,
+                  path
+                    + ": QEMU did not answer in time: " + qmp.error().message);
+    ::poll(nullptr, 0, poll_interval_ms);
+  }
+}
+
+status check_fingerprint(const std::string& path, const std::string& wanted) {
+  const auto found = file_fingerprint(path);
+  if (!found)
+    return tl::unexpected(found.error());
+  if (*found != wanted)
+    return fail(ec::unsupported,
+                fmt::format("{} is not the file that the snapshot was booted "
+                            "from: its SHA-256 is {}, it was {}",
+                            path, *found, wanted));
+  return {};
+}
+
+expected<machine> child_machine(const snapshot_files& snapshot) {
+  auto x = from_contract(snapshot.contract);
+  if (!x)
+    return x;
+  if (x->kernel.empty())
+    return fail(ec::unsupported,
+                "snapshot " + snapshot.info.tag.value
+                  + " is of an attached VM whose kernel and initrd could not "
+                    "be read");
+  if (auto same = check_fingerprint(x->kernel, x->kernel_hash); !same)
+    return tl::unexpected(same.error());
+  if (!x->initrd.empty())
+    if (auto same = check_fingerprint(x->initrd, x->initrd_hash); !same)
+      return tl::unexpected(same.error());
+  if (x->accelerator == "kvm" && !has_usable_kvm())
+    return fail(ec::unsupported, "snapshot " + snapshot.info.tag.value
+                                   + " was taken under kvm, which this host "
+                                     "does not have");
+  return x;
+}
+
+} // namespace
+
+expected<programs> find_programs(const std::string& qemu,
+                                 const std::string& keeper) {
+  auto result = programs{qemu, keeper};
+  if (result.qemu.empty())
+    result.qemu = find_in_path("qemu-system-x86_64");
+  if (!is_program(result.qemu))
+    return fail(ec::unsupported,
+                "qemu-system-x86_64 cannot be run; install qemu-system-x86");
+  if (const char* set = std::getenv("FORKFLEET_KEEPER");
+      result.keeper.empty() && set)
+    result.keeper = set;
+  if (result.keeper.empty())
+    result.keeper = beside_this_program("forkfleet-keeper");
+  if (!is_program(result.keeper))
+    return fail(ec::unsupported, result.keeper
+                                   + " cannot be run; set FORKFLEET_KEEPER to "
+                                     "where forkfleet-keeper is");
+  return result;
+}
+
+expected<machine> plan_machine(const start_plan& plan,
+                               const std::string& accelerator) {
+  if (plan.snapshot)
+    return child_machine(*plan.snapshot);
+  const auto chosen = choose_accelerator(plan.spec.accel, accelerator);
+  if (!chosen)
+    return tl::unexpected(chosen.error());
+  auto x = machine_of(plan.spec, *chosen, host_tsc_khz());
+  const auto kernel = file_fingerprint(x.kernel);
+  if (!kernel)
+    return tl::unexpected(kernel.error());
+  x.kernel_hash = *kernel;
+  if (x.initrd.empty())
+    return x;
+  const auto initrd = file_fingerprint(x.initrd);
+  if (!initrd)
+    return tl::unexpected(initrd.error());
+  x.initrd_hash = *initrd;
+  return x;
+}
+
+expected<running_vm> launch_vm(const keeper_command& command,
+                               deadline_point until) {
+  if (auto started = start_keeper(command, until); !started)
+    return tl::unexpected(started.error());
+  auto link =
+    keeper_link::connect(command.directory + "/" + keeper_socket, until);
+  if (!link) {
+    // The keeper leaves with its VM: a VM that ended at once takes it along.
+    end_unfinished(command.directory, until);
+    const bool is_late = link.error().code == ec::deadline_exceeded;
+    return tl::unexpected(
+      is_late ? link.error() : with_log({ec::vmm_gone, {}}, command.directory));
+  }
+  const auto process = link->identity().vmm;
+  auto qmp =
+    connect_when_ready(command.directory + "/" + qmp_socket, process, until);
+  if (!qmp) {
+    if (auto pidfd = open_process(process))
+      static_cast<void>(
+        end_process(pidfd->get(), {}, steady_clock::now() + end_patience)
+          .has_value());
+    return tl::unexpected(with_log(qmp.error(), command.directory));
+  }
+  return running_vm{std::move(*qmp), std::move(*link)};
+}
+
+status load_child(qmp_client& qmp, const snapshot_files& snapshot,
+                  deadline_point until) {
+  if (!is_same_line(qmp.version(), snapshot.contract.vmm_version))
+    return fail(ec::unsupported,
+                fmt::format("snapshot {} was taken by QEMU {}, this is {}",
+                            snapshot.info.tag.value,
+                            snapshot.contract.vmm_version, qmp.version()));
+  const auto state =
+    unique_fd{::open(snapshot.vmstate_path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!state)
+    return tl::unexpected(errno_failure(errno, snapshot.vmstate_path));
+  if (auto set = set_up_migration(qmp, false, until); !set)
+    return set;
+  if (auto given = give_fd(qmp, state.get(), until); !given)
+    return given;
+  const auto uri = std::string{"fd:"} + migration_fd_name;
+  const auto begun = qmp.execute("migrate-incoming", json{{"uri", uri}}, until);
+  if (!begun)
+    return tl::unexpected(begun.error());
+  if (auto loaded = wait_until_completed(qmp, until); !loaded)
+    return loaded;
+  return see_running(qmp, until);
+}
+
+status see_running(qmp_client& qmp, deadline_point until) {
+  for (;;) {
+    const auto state = query_guest(qmp, until);
+    if (!state)
+      return tl::unexpected(state.error());
+    if (health_of(*state) == vmm_health::running)
+      return {};
+    if (is_resumable(*state)) {
+      if (auto resumed = qmp.execute("cont", until);
+          !resumed && resumed.error().code != ec::vmm_refused)
+        return tl::unexpected(resumed.error());
+    } else if (health_of(*state) == vmm_health::stuck)
+      return fail(ec::guest_stuck, qmp.path() + ": the guest is " + *state);
+    if (steady_clock::now() >= until)
+      return fail(ec::deadline_exceeded,
+                  qmp.path() + ": the guest is still " + *state);
+    ::poll(nullptr, 0, poll_interval_ms);
+  }
+}
+
+void end_unfinished(const std::string& directory,
+                    deadline_point until) noexcept {
+  const auto link =
+    keeper_link::connect(directory + "/" + keeper_socket, until);
+  if (!link)
+    return;
+  if (auto pidfd = open_process(link->identity().vmm))
+    static_cast<void>(
+      end_process(pidfd->get(), {}, steady_clock::now() + end_patience)
+        .has_value());
+}
+
+expected<std::string> machine_type(qmp_client& qmp, deadline_point until) {
+  const auto asked = qmp.execute(
+    "qom-get", json{{"path", "/machine"}, {"property", "type"}}, until);
+  if (!asked)
+    return tl::unexpected(asked.error());
+  auto name = asked->is_string() ? asked->get<std::string>() : std::string{};
+  constexpr std::string_view suffix = "-machine";
+  if (name.ends_with(suffix))
+    name.resize(name.size() - suffix.size());
+  return name;
+}
+
+} // namespace forkfleet::qemu

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a VM of ours comes into being: its machine, its process under a keeper,
+// and for a child the loading of the snapshot's state.
+#pragma once
+
+#include <string>
+
+#include "node/driver.hpp"
+#include "node/qemu/keeper_link.hpp"
+#include "node/qemu/machine.hpp"
+#include "node/qemu/qmp_client.hpp"
+#include "node/qemu/vm_record.hpp"
+
+namespace forkfleet::qemu {
+
+/// The programs that a driver runs. Paths are absolute.
+struct programs {
+  std::string qemu = {};
+  std::string keeper = {};
+};
+
+/// Finds the programs; `qemu` and `keeper` as in qemu_driver_settings.
+/// unsupported names what is missing, and the remedy.
+expected<programs> find_programs(const std::string& qemu,
+                                 const std::string& keeper);
+
+/// The machine to start: the fleet file's, or the one of the snapshot, whose
+/// kernel and initrd must be what they were. `accelerator` overrides `auto`.
+expected<machine> plan_machine(const start_plan& plan,
+                               const std::string& accelerator);
+
+/// A VM that answers.
+struct running_vm {
+  std::unique_ptr<qmp_client> qmp = {};
+  keeper_link keeper;
+};
+
+/// Starts QEMU under a keeper and waits until it answers. After an error no
+/// process is left; what QEMU said is in the message.
+expected<running_vm> launch_vm(const keeper_command& command,
+                               deadline_point until);
+
+/// Has a child load its device state and run.
+status load_child(qmp_client& qmp, const snapshot_files& snapshot,
+                  deadline_point until);
+
+/// Sees the guest run; resumes it when it only stands.
+status see_running(qmp_client& qmp, deadline_point until);
+
+/// Kills a VM that was started in `directory` and has not got a record yet.
+void end_unfinished(const std::string& directory,
+                    deadline_point until) noexcept;
+
+/// The machine's type as QEMU names it, with its version where it has one.
+expected<std::string> machine_type(qmp_client& qmp, deadline_point until);
+
+} // namespace forkfleet::qemu

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/recovery.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace forkfleet {
+
+namespace {
+
+constexpr auto adopt_limit = std::chrono::seconds{10};
+constexpr auto resume_limit = std::chrono::seconds{10};
+
+deadline_point in(std::chrono::seconds limit) {
+  return std::chrono::steady_clock::now() + limit;
+}
+
+bool has_stage(const journal_entry& entry, stage which) {
+  return std::ranges::any_of(
+    entry.report.stages, [which](const auto& x) { return x.which == which; });
+}
+
+/// Whether the node died while it kept this guest standing still.
+bool left_standing(const journal_entry& entry) {
+  return !entry.ended && has_stage(entry, stage::pause)
+         && !has_stage(entry, stage::resume);
+}
+
+class recovery {
+public:
+  explicit recovery(const recovery_plan& plan) : plan_{plan} {
+    entries_ = plan.journal.load(result_.notes);
+  }
+
+  recovery_result run() {
+    // The guests first: one may be standing still.
+    for (const auto& record : plan_.records.load_all(result_.notes))
+      adopt(record);
+    for (auto& entry : entries_) {
+      if (!entry.ended)
+        conclude(entry);
+      result_.ended.push_back(std::move(entry));
+    }
+    return std::move(result_);
+  }
+
+private:
+  void adopt(const sandbox_record& record) {
+    auto found = adopted_sandbox{.record = record, .info = info_of(record)};
+    auto vm = find_vm(record);
+    if (!vm) {
+      result_.notes.push_back("sandbox " + record.id.value + ": "
+                              + to_string(vm.error()));
+      if (vm.error().code == ec::vmm_gone
+          && record.origin != sandbox_origin::restored)
+        return forget(record.id);
+      found.info.state = vm.error().code == ec::vmm_gone ? sandbox_state::gone
+                                                         : sandbox_state::stuck;
+      found.info.note = to_string(vm.error());
+      if (found.info.state == sandbox_state::stuck)
+        note_stuck(record.id, vm.error());
+      result_.adopted.push_back(std::move(found));
+      return;
+    }
+    found.vmm = std::move(*vm);
+    settle(record.id, found);
+    result_.adopted.push_back(std::move(found));
+  }
+
+  expected<vmm_ptr> find_vm(const sandbox_record& record) {
+    const auto name = std::string{schema::name_of(record.spec.driver)};
+    const auto driver = plan_.drivers.find(name);
+    if (driver == plan_.drivers.end())
+      return fail(ec::unsupported, "this node has no driver called " + name);
+    return driver->second->adopt(
+      {.id = record.id,
+       .directory = plan_.records.directory(record.id),
+       .spec = record.spec,
+       .leash_pid = plan_.leash_pid},
+      in(adopt_limit));
+  }
+
+  /// The branch that was in its pause window when this guest's node died.
+  std::vector<journal_entry>::iterator find_standing(const sandbox_id& id) {
+    return std::ranges::find_if(entries_, [&](const auto& x) {
+      return left_standing(x) && x.request.sandbox == id;
+    });
+  }
+
+  /// Nobody can tell whether the guest stands still: it is never hidden.
+  void note_stuck(const sandbox_id& id, const failure& why) {
+    if (const auto standing = find_standing(id); standing != entries_.end())
+      standing->report.outcome = {
+        ec::guest_stuck,
+        "the guest may stand still, its VM is not found: " + to_string(why)};
+  }
+
+  /// Resumes a guest that a branch of an earlier life left standing still,
+  /// and no other: somebody may have paused it on purpose.
+  void settle(const sandbox_id& id, adopted_sandbox& found) {
+    const auto standing = find_standing(id);
+    auto health = found.vmm->health(in(adopt_limit));
+    if (health == vmm_health::paused && standing != entries_.end()) {
+      const auto resumed = found.vmm->resume(in(resume_limit));
+      standing->report.warnings.push_back(
+        resumed ? "the guest was found standing still, and resumed"
+                : "the guest was found standing still: "
+                    + to_string(resumed.error()));
+      if (!resumed)
+        standing->report.outcome = resumed.error();
+      health = resumed ? vmm_health::running : vmm_health::stuck;
+    } else if (health == vmm_health::stuck && standing != entries_.end()) {
+      standing->report.outcome = {
+        ec::guest_stuck, "the VMM answers, but the guest does not run"};
+    }
+    found.info.state = state_of(health);
+    if (health == vmm_health::paused)
+      found.info.note = "paused by somebody else";
+  }
+
+  static sandbox_state state_of(vmm_health health) {
+    switch (health) {
+      case vmm_health::running:
+        return sandbox_state::running;
+      case vmm_health::paused:
+        return sandbox_state::paused;
+      case vmm_health::stuck:
+        return sandbox_state::stuck;
+      case vmm_health::gone:
+        return sandbox_state::gone;
+    }
+    return sandbox_state::stuck;
+  }
+
+  sandbox_info info_of(const sandbox_record& record) const {
+    return {.id = record.id,
+            .host = plan_.host,
+            .state = sandbox_state::running,
+            .origin = record.origin,
+            .driver = std::string{schema::name_of(record.spec.driver)},
+            .memory_bytes = record.spec.memory.value,
+            .vcpus = record.spec.vcpus,
+            .parent = record.parent,
+            .branches = record.branches,
+            .started_at = record.created_at,
+            .directory = plan_.records.directory(record.id)};
+  }
+
+  void forget(const sandbox_id& id) {
+    if (auto removed = plan_.records.remove(id); !removed)
+      result_.notes.push_back(to_string(removed.error()));
+  }
+
+  /// Gives a branch that was in flight its ending.
+  void conclude(journal_entry& entry) {
+    auto& report = entry.report;
+    report.operation = entry.request.operation;
+    report.sandbox = entry.request.sandbox;
+    report.tag = entry.request.tag;
+    report.host = plan_.host;
+    if (const auto sealed = find_sealed(entry.request)) {
+      report.outcome = {};
+      report.mode = sealed->mode;
+      report.method = sealed->method;
+      report.memory_bytes = sealed->memory_bytes;
+      report.root_hash = sealed->root_hash;
+      report.warnings.push_back("the node was killed after the snapshot was "
+                                "sealed: the times are lost");
+    } else {
+      plan_.store.discard(entry.request.operation);
+      if (!report.outcome)
+        report.outcome = {ec::interrupted, "the node was killed "
+                                             + std::string{where_it_was(entry)}
+                                             + "; no snapshot was made"};
+    }
+    entry.ended = true;
+    if (auto kept = plan_.journal.close(report); !kept)
+      result_.notes.push_back(to_string(kept.error()));
+  }
+
+  static std::string_view where_it_was(const journal_entry& entry) {
+    if (!has_stage(entry, stage::pause))
+      return "before the pause";
+    return has_stage(entry, stage::resume) ? "after the resume"
+                                           : "in the pause window";
+  }
+
+  std::optional<snapshot_info> find_sealed(const branch_request& request) {
+    for (auto& info : plan_.store.list())
+      if (info.tag == request.tag && info.operation == request.operation)
+        return info;
+    return {};
+  }
+
+  const recovery_plan& plan_;
+  std::vector<journal_entry> entries_ = {};
+  recovery_result result_ = {};
+};
+
+} // namespace
+
+recovery_result recover(const recovery_plan& plan) {
+  return recovery{plan}.run();
+}
+
+} // namespace forkfleet

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/sandbox.hpp"
+
+#include <utility>
+
+#include "actors/harden.hpp"
+#include "actors/log.hpp"
+#include "node/host_worker.hpp"
+
+namespace forkfleet {
+
+namespace {
+
+using self_ptr = sandbox_actor::stateful_pointer<sandbox_actor_state>;
+
+/// What a worker may need beyond the branch's own deadline: resuming, and
+/// draining what cannot be cancelled.
+constexpr auto worker_grace = std::chrono::minutes{2};
+
+/// How long one look at the VM, or its end, may take.
+constexpr auto probe_limit = std::chrono::seconds{5};
+constexpr auto stop_limit = std::chrono::seconds{20};
+
+void tell_node(self_ptr self) {
+  self->send(self->state.setup.node, self->state.setup.info);
+}
+
+void become(self_ptr self, sandbox_state state, std::string note) {
+  auto& info = self->state.setup.info;
+  if (info.state == state && info.note == note)
+    return;
+  info.state = state;
+  info.note = std::move(note);
+  tell_node(self);
+}
+
+/// What a HOST WORKER takes the time from, when it begins.
+deadline_point limit_from(const caf::actor_clock& clock,
+                          std::chrono::seconds limit) {
+  return clock.now() + limit;
+}
+
+void branch_ended(self_ptr self, branch_outcome outcome) {
+  auto& st = self->state;
+  st.branching = {};
+  st.last = std::move(outcome);
+  const auto& report = st.last.report;
+  if (!report.outcome) {
+    ++st.setup.info.branches;
+    tell_node(self);
+  } else if (report.outcome.code == ec::guest_stuck) {
+    become(self, sandbox_state::stuck, report.outcome.message);
+  } else if (report.outcome.code == ec::vmm_gone) {
+    become(self, sandbox_state::gone, report.outcome.message);
+  }
+  std::exchange(st.asked, {}).deliver(st.last);
+}
+
+/// Runs `work` as soon as nobody looks at the VM; the look is short. One that
+/// still waits for its HOST WORKER is called off.
+void when_free(self_ptr self, std::function<void()> work) {
+  auto& st = self->state;
+  if (st.look && st.look->test_and_set()) {
+    st.after_look = std::move(work);
+    return;
+  }
+  st.look = nullptr;
+  work();
+}
+
+/// A worker that does not answer in time may still be at the VM: nobody else
+/// gets the VM before it has ended.
+void await_worker(self_ptr self, const snapshot_worker_actor& worker,
+                  const branch_request& request, caf::timespan limit) {
+  self->request(worker, limit, request)
+    .then(
+      [self, worker](branch_outcome& outcome) {
+        self->send_exit(worker, caf::exit_reason::user_shutdown);
+        branch_ended(self, std::move(outcome));
+      },
+      [self, worker, request](const caf::error& error) {
+        const auto why = from_caf_error(error);
+        if (why.code == ec::deadline_exceeded) {
+          log::warn("branch.delayed", {{"branch", request.operation},
+                                       {"source", request.sandbox}});
+          return await_worker(self, worker, request,
+                              caf::timespan{worker_grace});
+        }
+        branch_ended(self, {{.operation = request.operation,
+                             .sandbox = request.sandbox,
+                             .tag = request.tag,
+                             .host = self->state.setup.info.host,
+                             .outcome = {ec::interrupted, why.message},
+                             .mode = request.mode},
+                            {}});
+      });
+}
+
+void start_branch(self_ptr self, const branch_request& request,
+                  const branch_context& context) {
+  const auto allowed =
+    request.deadline.count() > 0 ? request.deadline : context.policy.deadline;
+  const auto worker = self->state.setup.make_worker(context);
+  self->link_to(worker);
+  await_worker(self, worker, request, caf::timespan{allowed + worker_grace});
+}
+
+/// Why nothing can be done with the VM now; none when something can.
+failure obstacle(const sandbox_actor_state& st) {
+  const auto& info = st.setup.info;
+  if (!st.branching.empty())
+    return {ec::branch_in_progress,
+            info.id.value + " is being branched by " + st.branching.value};
+  if (st.stopping)
+    return {ec::not_ready, info.id.value + " is being stopped"};
+  return {};
+}
+
+caf::result<branch_outcome> on_branch(self_ptr self,
+                                      const branch_request& request) {
+  auto& st = self->state;
+  if (request.operation == st.last.report.operation)
+    return st.last;
+  const bool is_repeated = request.operation == st.branching;
+  if (!is_repeated) {
+    if (auto why = obstacle(st))
+      return to_caf_error(why);
+    if (st.setup.info.state == sandbox_state::gone)
+      return to_caf_error(ec::vmm_gone,
+                          request.sandbox.value + ": " + st.setup.info.note);
+  }
+  // Who asks again has given up the first answer.
+  st.asked = self->make_response_promise<branch_outcome>();
+  auto promise = st.asked;
+  if (is_repeated)
+    return promise;
+  st.branching = request.operation;
+  auto context = st.setup.branching;
+  context.arrival = self->clock().now();
+  when_free(self, [self, request, context = std::move(context)] {
+    start_branch(self, request, context);
+  });
+  return promise;
+}
+
+using stop_promise = caf::typed_response_promise<done>;
+
+void start_stop(self_ptr self, stop_promise promise) {
+  auto job = host_job{[vmm = self->state.setup.branching.vmm,
+                       clock = &self->home_system().clock()] {
+    auto stopped = vmm->stop(limit_from(*clock, stop_limit));
+    return host_answer{.outcome = stopped ? failure{} : stopped.error()};
+  }};
+  run_on(self, self->state.setup.hands, std::move(job),
+         [self, promise](const host_answer& answer) mutable {
+           self->state.stopping = false;
+           if (answer.outcome) {
+             promise.deliver(to_caf_error(answer.outcome));
+             return;
+           }
+           become(self, sandbox_state::stopped, "by request");
+           promise.deliver(done{"stopped"});
+           self->quit();
+         });
+}
+
+caf::result<done> on_stop(self_ptr self, const stop_request&) {
+  auto& st = self->state;
+  if (auto why = obstacle(st))
+    return to_caf_error(why);
+  st.stopping = true;
+  auto promise = self->make_response_promise<done>();
+  when_free(self, [self, promise] { start_stop(self, promise); });
+  return promise;
+}
+
+void on_health(self_ptr self, vmm_health health) {
+  if (!self->state.branching.empty() || self->state.stopping)
+    return;
+  switch (health) {
+    case vmm_health::running:
+      return become(self, sandbox_state::running, {});
+    case vmm_health::paused:
+      return become(self, sandbox_state::paused, "paused by somebody else");
+    case vmm_health::stuck:
+      return become(self, sandbox_state::stuck, "its VMM does not answer");
+    case vmm_health::gone:
+      return become(self, sandbox_state::gone, "its VM ended by itself");
+  }
+}
+
+/// The look is over: what waited for it goes on.
+void look_ended(self_ptr self, const host_answer& answer) {
+  self->state.look = nullptr;
+  if (!answer.outcome)
+    on_health(self, answer.health);
+  if (auto work = std::exchange(self->state.after_look, nullptr))
+    work();
+}
+
+/// Looks at the VM unless somebody is at work on it.
+void on_tick(self_ptr self) {
+  auto& st = self->state;
+  if (st.setup.info.state == sandbox_state::gone || st.stopping)
+    return;
+  self->delayed_send(self, caf::timespan{st.setup.probe_interval}, tick{});
+  if (st.look || !st.branching.empty())
+    return;
+  st.look = std::make_shared<std::atomic_flag>();
+  auto job = host_job{[vmm = st.setup.branching.vmm, look = st.look,
+                       clock = &self->home_system().clock()] {
+    if (look->test_and_set())
+      return host_answer{};
+    return host_answer{.health = vmm->health(limit_from(*clock, probe_limit))};
+  }};
+  run_on(self, st.setup.hands, std::move(job),
+         [self, look = st.look](const host_answer& answer) {
+           if (self->state.look == look)
+             look_ended(self, answer);
+         });
+}
+
+} // namespace
+
+sandbox_actor::behavior_type sandbox(self_ptr self, sandbox_setup setup) {
+  harden(self);
+  self->state.setup = std::move(setup);
+  self->delayed_send(self, caf::timespan{self->state.setup.probe_interval},
+                     tick{});
+  return {
+    [self](const branch_request& request) { return on_branch(self, request); },
+    [self](const stop_request& request) { return on_stop(self, request); },
+    [self](const tick&) { on_tick(self); },
+  };
+}
+
+} // namespace forkfleet

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/sandbox_birth.hpp"
+
+#include <utility>
+
+#include "node/node_work.hpp"
+#include "node/sandbox.hpp"
+#include "node/snapshot_worker.hpp"
+
+namespace forkfleet::node_work {
+
+namespace {
+
+/// A detached worker in production, a plain one under the simulation.
+worker_factory make_worker_factory(node_pointer self) {
+  auto* sys = &self->home_system();
+  return [sys, threads = self->state.services.threads](
+           const branch_context& context) -> snapshot_worker_actor {
+    if (threads)
+      return sys->spawn<caf::detached>(snapshot_worker, context);
+    return sys->spawn(snapshot_worker, context);
+  };
+}
+
+/// Everything of a new sandbox that is known before its VM exists.
+sandbox_info blank_info(node_pointer self, const sandbox_record& record) {
+  return {.id = record.id,
+          .host = self->state.settings.host,
+          .state = sandbox_state::starting,
+          .origin = record.origin,
+          .driver = std::string{schema::name_of(record.spec.driver)},
+          .memory_bytes = record.spec.memory.value,
+          .vcpus = record.spec.vcpus,
+          .parent = record.parent,
+          .branches = record.branches,
+          .started_at = record.created_at,
+          .note = "its VM is being started"};
+}
+
+expected<vmm_driver_ptr> driver_of(const node_services& services,
+                                   const sandbox_record& record) {
+  const auto name = std::string{schema::name_of(record.spec.driver)};
+  const auto driver = services.drivers.find(name);
+  if (driver == services.drivers.end())
+    return fail(ec::unsupported, "this node has no driver called " + name);
+  return driver->second;
+}
+
+sandbox_setup setup_of(node_pointer self, const managed_sandbox& managed,
+                       const vmm_ptr& vmm) {
+  const auto& st = self->state;
+  const auto me = local_node_actor{self};
+  return {
+    .info = managed.info,
+    .branching = {.vmm = vmm,
+                  .store = st.services.store,
+                  .journal = st.services.journal,
+                  .host = st.settings.host,
+                  .parent = managed.info.parent,
+                  .policy = st.settings.branch,
+                  .wall = st.services.wall,
+                  .tell =
+                    [me](const fleet_event& x) { caf::anon_send(me, x); }},
+    .make_worker = make_worker_factory(self),
+    .hands = managed.hand,
+    .node = me,
+    .probe_interval = st.settings.probe_interval,
+  };
+}
+
+} // namespace
+
+managed_sandbox& enlist(node_pointer self, const sandbox_record& record) {
+  auto& managed = self->state.sandboxes[record.id];
+  managed = {.info = blank_info(self, record),
+             .record = record,
+             .hand = next_hand(self)};
+  return managed;
+}
+
+std::shared_ptr<node_services> shared_services(node_pointer self) {
+  const auto& all = self->state.services;
+  return std::make_shared<node_services>(
+    node_services{.drivers = all.drivers,
+                  .store = all.store,
+                  .journal = all.journal,
+                  .keep_record = all.keep_record,
+                  .forget_record = all.forget_record});
+}
+
+host_answer start_vm(const node_services& services,
+                     const sandbox_record& record, int leash_pid,
+                     std::optional<snapshot_files> snapshot,
+                     deadline_point until) {
+  const auto driver = driver_of(services, record);
+  if (!driver)
+    return {.outcome = driver.error()};
+  auto directory = services.keep_record(record);
+  if (!directory)
+    return {.outcome = directory.error()};
+  auto vm = (*driver)->start({.id = record.id,
+                              .directory = *directory,
+                              .spec = record.spec,
+                              .snapshot = std::move(snapshot),
+                              .leash_pid = leash_pid},
+                             until);
+  if (!vm) {
+    services.forget_record(record.id);
+    return {.outcome = vm.error()};
+  }
+  return {.vmm = std::move(*vm), .text = std::move(*directory)};
+}
+
+host_answer end_vm(const node_services& services, const sandbox_record& record,
+                   const std::string& directory, int leash_pid,
+                   deadline_point until) {
+  const auto driver = driver_of(services, record);
+  if (!driver)
+    return {.outcome = driver.error()};
+  const auto vm = (*driver)->adopt({.id = record.id,
+                                    .directory = directory,
+                                    .spec = record.spec,
+                                    .leash_pid = leash_pid},
+                                   until);
+  if (!vm)
+    return {.outcome =
+              vm.error().code == ec::vmm_gone ? failure{} : vm.error()};
+  const auto stopped = (*vm)->stop(until);
+  return {.outcome = stopped ? failure{} : stopped.error()};
+}
+
+void manage(node_pointer self, const sandbox_info& info, const vmm_ptr& vmm) {
+  auto& managed = self->state.sandboxes.at(info.id);
+  const auto known = vmm->describe();
+  managed.info = info;
+  managed.info.pid = known.pid;
+  managed.info.memory_bytes = known.memory_bytes;
+  managed.info.vcpus = known.vcpus;
+  managed.info.console = known.console;
+  managed.info.debug_console = known.debug_console;
+  managed.handle = self->spawn(sandbox, setup_of(self, managed, vmm));
+  self->monitor(managed.handle);
+  tell_state(self, managed.info);
+  on_changed(self, sandbox_info{managed.info});
+  count_load(self);
+}
+
+} // namespace forkfleet::node_work

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a sandbox of a NODE comes to be, whether declared, attached, adopted
+// or restored: first its record, then its VM, then its SANDBOX actor.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "node/node.hpp"
+
+namespace forkfleet::node_work {
+
+/// How long the start of one VM may take.
+inline constexpr auto start_limit = std::chrono::seconds{60};
+
+/// Lists a new sandbox as starting, before its VM exists.
+managed_sandbox& enlist(node_pointer self, const sandbox_record& record);
+
+/// The part of the services that threads may use.
+std::shared_ptr<node_services> shared_services(node_pointer self);
+
+/// Makes the record and then the VM, on the calling thread. The answer has
+/// the VM and, as text, its directory. After an error neither is left.
+host_answer start_vm(const node_services& services,
+                     const sandbox_record& record, int leash_pid,
+                     std::optional<snapshot_files> snapshot,
+                     deadline_point until);
+
+/// Ends a VM that has no SANDBOX, if it is still there, on the calling
+/// thread.
+host_answer end_vm(const node_services& services, const sandbox_record& record,
+                   const std::string& directory, int leash_pid,
+                   deadline_point until);
+
+/// Gives a listed sandbox' VM its SANDBOX.
+void manage(node_pointer self, const sandbox_info& info, const vmm_ptr& vmm);
+
+} // namespace forkfleet::node_work

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/storage/file.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <dirent.h>
+#include <fcntl.h>
+#include <memory>
+#include <sys/stat.h>
+
+namespace forkfleet {
+
+namespace {
+
+/// Deeper than anything that a node makes; a guard against a loop.
+constexpr int depth_max = 32;
+
+tl::unexpected<failure> os_error(const char* what, const std::string& path) {
+  return tl::unexpected<failure>(
+    errno_failure(errno, std::string{what} + " " + path));
+}
+
+struct directory_closer {
+  void operator()(DIR* x) const { ::closedir(x); }
+};
+using directory_stream = std::unique_ptr<DIR, directory_closer>;
+
+bool is_dot(const char* name) {
+  const std::string_view text{name};
+  return text == "." || text == "..";
+}
+
+/// A stream of its own over the directory `fd`, which stays open.
+directory_stream stream_of(int fd) {
+  unique_fd copy{::openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  directory_stream stream{copy ? ::fdopendir(copy.get()) : nullptr};
+  if (stream)
+    static_cast<void>(copy.release());
+  return stream;
+}
+
+status remove_at(int parent, const char* name, const std::string& path,
+                 int depth);
+
+status remove_content(int fd, const std::string& path, int depth) {
+  if (depth > depth_max)
+    return fail(ec::io_failed, path + " lies too deep to be removed");
+  auto stream = stream_of(fd);
+  if (!stream)
+    return os_error("open directory", path);
+  for (;;) {
+    errno = 0;
+    const dirent* const entry = ::readdir(stream.get());
+    if (entry == nullptr)
+      break;
+    if (is_dot(entry->d_name))
+      continue;
+    const auto inner = path + "/" + entry->d_name;
+    if (auto gone = remove_at(fd, entry->d_name, inner, depth + 1); !gone)
+      return gone;
+  }
+  if (errno != 0)
+    return os_error("read directory", path);
+  return {};
+}
+
+status remove_at(int parent, const char* name, const std::string& path,
+                 int depth) {
+  // A directory answers EISDIR (or EPERM on some file systems); everything
+  // else, links included, is gone after this.
+  if (::unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+    return {};
+  if (errno != EISDIR && errno != EPERM)
+    return os_error("remove", path);
+  const unique_fd fd{
+    ::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+  if (!fd)
+    return os_error("remove", path);
+  if (auto empty = remove_content(fd.get(), path, depth); !empty)
+    return empty;
+  if (::unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
+    return os_error("remove directory", path);
+  return {};
+}
+
+} // namespace
+
+expected<unique_fd> open_file(const std::string& path, int flags,
+                              unsigned mode) {
+  unique_fd fd{::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, mode)};
+  if (!fd)
+    return os_error((flags & O_CREAT) != 0 ? "create" : "open", path);
+  return fd;
+}
+
+status read_at(int fd, std::span<uint8_t> into, uint64_t offset,
+               const std::string& path) {
+  while (!into.empty()) {
+    const auto n =
+      ::pread(fd, into.data(), into.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return os_error("read", path);
+    if (n == 0)
+      return fail(ec::io_failed,
+                  path + " ends at byte " + std::to_string(offset));
+    into = into.subspan(static_cast<std::size_t>(n));
+    offset += static_cast<uint64_t>(n);
+  }
+  return {};
+}
+
+status write_at(int fd, std::span<const uint8_t> bytes, uint64_t offset,
+                const std::string& path) {
+  while (!bytes.empty()) {
+    const auto n =
+      ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return os_error("write", path);
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+    offset += static_cast<uint64_t>(n);
+  }
+  return {};
+}
+
+status write_at(int fd, std::string_view text, uint64_t offset,
+                const std::string& path) {
+  return write_at(
+    fd, std::span{reinterpret_cast<const uint8_t*>(text.data()), text.size()},
+    offset, path);
+}
+
+status sync_data(int fd, const std::string& path) {
+  if (::fdatasync(fd) != 0)
+    return os_error("sync", path);
+  return {};
+}
+
+expected<uint64_t> file_size(int fd, const std::string& path) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0)
+    return os_error("stat", path);
+  return static_cast<uint64_t>(info.st_size);
+}
+
+uint64_t stored_bytes(const std::string& path) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0)
+    return 0;
+  return static_cast<uint64_t>(info.st_blocks) * 512;
+}
+
+expected<std::vector<std::string>> list_directory(const std::string& path,
+                                                  std::size_t names_max) {
+  const directory_stream stream{::opendir(path.c_str())};
+  if (!stream)
+    return os_error("open directory", path);
+  std::vector<std::string> names;
+  for (;;) {
+    errno = 0;
+    const dirent* const entry = ::readdir(stream.get());
+    if (entry == nullptr)
+      break;
+    if (is_dot(entry->d_name))
+      continue;
+    if (names.size() == names_max)
+      return fail(ec::io_failed, path + " holds more than "
+                                   + std::to_string(names_max) + " names");
+    names.emplace_back(entry->d_name);
+  }
+  if (errno != 0)
+    return os_error("read directory", path);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+status remove_tree(const std::string& parent, const std::string& name) {
+  if (name.empty() || name == "." || name == ".."
+      || name.find('/') != std::string::npos)
+    return fail(ec::io_failed, "'" + name + "' in " + parent
+                                 + " is not a name that may be removed");
+  const unique_fd fd{
+    ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)};
+  if (!fd)
+    return os_error("open directory", parent);
+  return remove_at(fd.get(), name.c_str(), parent + "/" + name, 0);
+}
+
+bool path_exists(const std::string& path) {
+  struct stat info {};
+  return ::lstat(path.c_str(), &info) == 0;
+}
+
+} // namespace forkfleet

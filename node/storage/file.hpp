@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files and directories by descriptors, with errors that name the path and
+// errno. Small durable files are in actors/durable_file.hpp. Knows no CAF.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "actors/durable_file.hpp"
+#include "actors/error.hpp"
+#include "actors/unique_fd.hpp"
+
+namespace forkfleet {
+
+/// Opens with O_CLOEXEC and O_NOFOLLOW; `flags` and `mode` as open(2).
+expected<unique_fd> open_file(const std::string& path, int flags,
+                              unsigned mode = 0600);
+
+/// Reads exactly `into.size()` bytes at `offset`; io_failed when the file is
+/// shorter. `path` is for the message, here and below.
+status read_at(int fd, std::span<uint8_t> into, uint64_t offset,
+               const std::string& path);
+
+/// Writes all of `bytes` at `offset`.
+status write_at(int fd, std::span<const uint8_t> bytes, uint64_t offset,
+                const std::string& path);
+status write_at(int fd, std::string_view text, uint64_t offset,
+                const std::string& path);
+
+/// Returns when the file's bytes and size are on the disk.
+status sync_data(int fd, const std::string& path);
+
+/// The size of an open file.
+expected<uint64_t> file_size(int fd, const std::string& path);
+
+/// Bytes that a file takes on the disk; 0 when it cannot be told.
+uint64_t stored_bytes(const std::string& path);
+
+/// The names in a directory, sorted, without "." and "..". io_failed beyond
+/// `names_max`.
+expected<std::vector<std::string>>
+list_directory(const std::string& path, std::size_t names_max = 1u << 20);
+
+/// Removes `<parent>/<name>` with everything in it; also correct when it is
+/// not there. Stays inside: symbolic links are removed, not followed, and
+/// `name` must be a single path segment. Depth is limited.
+status remove_tree(const std::string& parent, const std::string& name);
+
+/// Whether anything has this name, a dangling link included.
+bool path_exists(const std::string& path);
+
+} // namespace forkfleet

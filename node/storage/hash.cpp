@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/storage/hash.hpp"
+
+#include <algorithm>
+#include <memory>
+
+#include <openssl/evp.h>
+
+#include "node/storage/file.hpp"
+
+namespace forkfleet {
+
+namespace {
+
+constexpr std::string_view root_prefix = "forkfleet snapshot 1\n";
+
+struct context_deleter {
+  void operator()(EVP_MD_CTX* x) const { EVP_MD_CTX_free(x); }
+};
+
+/// SHA-256 piece by piece. OpenSSL fails here only without memory.
+class hasher {
+public:
+  hasher() : context_(EVP_MD_CTX_new()) {
+    good_ =
+      context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
+  }
+
+  void add(std::span<const uint8_t> bytes) {
+    good_ =
+      good_ && EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
+  }
+
+  void add(uint64_t number) {
+    std::array<uint8_t, 8> bytes{};
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+      bytes[i] = static_cast<uint8_t>(number >> (56 - 8 * i));
+    add(bytes);
+  }
+
+  expected<sha256> end() {
+    sha256 result{};
+    if (!good_ || !EVP_DigestFinal_ex(context_.get(), result.data(), nullptr))
+      return fail(ec::io_failed, "SHA-256: OpenSSL has no memory");
+    return result;
+  }
+
+private:
+  std::unique_ptr<EVP_MD_CTX, context_deleter> context_;
+  bool good_ = false;
+};
+
+int digit_of(char c) {
+  if (c >= '0' && c <= '9')
+    return c - '0';
+  if (c >= 'a' && c <= 'f')
+    return c - 'a' + 10;
+  return -1;
+}
+
+} // namespace
+
+std::string to_hex(const sha256& x) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string result;
+  result.reserve(2 * x.size());
+  for (const auto byte : x) {
+    result += digits[byte >> 4];
+    result += digits[byte & 15];
+  }
+  return result;
+}
+
+std::optional<sha256> from_hex(std::string_view text) {
+  sha256 result{};
+  if (text.size() != 2 * result.size())
+    return std::nullopt;
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    const int high = digit_of(text[2 * i]);
+    const int low = digit_of(text[2 * i + 1]);
+    if (high < 0 || low < 0)
+      return std::nullopt;
+    result[i] = static_cast<uint8_t>(high << 4 | low);
+  }
+  return result;
+}
+
+expected<sha256> hash_bytes(std::span<const uint8_t> bytes) {
+  hasher sum;
+  sum.add(bytes);
+  return sum.end();
+}
+
+uint64_t extent_count(uint64_t memory_bytes) {
+  return memory_bytes / hash_extent_bytes
+         + (memory_bytes % hash_extent_bytes != 0 ? 1 : 0);
+}
+
+expected<sha256> hash_file(const hash_job& job) {
+  constexpr uint64_t piece_bytes = 256u << 10;
+  std::vector<uint8_t> piece(std::min(piece_bytes, job.bytes));
+  hasher sum;
+  for (uint64_t at = 0; at < job.bytes; at += piece.size()) {
+    piece.resize(std::min(piece_bytes, job.bytes - at));
+    if (auto read = read_at(job.fd, piece, at, job.path); !read)
+      return tl::unexpected<failure>(read.error());
+    sum.add(piece);
+  }
+  return sum.end();
+}
+
+expected<sha256> root_hash(const root_parts& parts) {
+  hasher sum;
+  sum.add(
+    {reinterpret_cast<const uint8_t*>(root_prefix.data()), root_prefix.size()});
+  sum.add(parts.memory_bytes);
+  sum.add(parts.extent_bytes);
+  for (const auto& extent : parts.extents)
+    sum.add(extent);
+  sum.add(parts.vmstate_bytes);
+  sum.add(parts.vmstate);
+  return sum.end();
+}
+
+} // namespace forkfleet

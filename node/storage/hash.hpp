@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// The hashes of a snapshot's content. The formula, for whoever checks it
+// with other tools:
+//   extent hash = SHA-256 of 4 MiB of memory.bin (the last: of what is left)
+//   root hash   = SHA-256 of: the text "forkfleet snapshot 1\n",
+//                 u64 memory_bytes, u64 extent_bytes, each extent hash,
+//                 u64 vmstate_bytes, vmstate hash
+// Numbers are big-endian, hashes are their 32 bytes. Knows no CAF.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "actors/error.hpp"
+
+namespace forkfleet {
+
+/// How much of memory.bin one hash covers.
+inline constexpr uint64_t hash_extent_bytes = 4u << 20;
+
+/// One SHA-256.
+using sha256 = std::array<uint8_t, 32>;
+
+/// 64 lower-case hex digits.
+std::string to_hex(const sha256& x);
+
+/// The hash of 64 lower-case hex digits; nothing for any other text.
+std::optional<sha256> from_hex(std::string_view text);
+
+/// SHA-256 of `bytes`.
+expected<sha256> hash_bytes(std::span<const uint8_t> bytes);
+
+/// How many extents so much memory has.
+uint64_t extent_count(uint64_t memory_bytes);
+
+/// What to hash, and what `path` to name in errors.
+struct hash_job {
+  int fd = -1;
+  std::string path = {};
+  uint64_t bytes = 0;
+  /// Starts to write out each extent before it is hashed, so that the disk
+  /// and the processor work at the same time and a sync finds little left.
+  bool start_writeback = false;
+  /// How many threads hash extents; 0 takes half of the processors, at most
+  /// four: the guests need the others.
+  unsigned threads = 0;
+};
+
+/// The hashes of all extents of a file, in order. Holes are not read. Reads
+/// through the page cache and leaves it there: children map these pages.
+expected<std::vector<sha256>> hash_extents(const hash_job& job);
+
+/// The hash of a whole file, such as vmstate.
+expected<sha256> hash_file(const hash_job& job);
+
+/// What the root hash is made of.
+struct root_parts {
+  uint64_t memory_bytes = 0;
+  uint64_t extent_bytes = hash_extent_bytes;
+  std::span<const sha256> extents = {};
+  uint64_t vmstate_bytes = 0;
+  sha256 vmstate = {};
+};
+
+/// The root hash, by the formula above.
+expected<sha256> root_hash(const root_parts& parts);
+
+} // namespace forkfleet

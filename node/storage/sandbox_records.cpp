@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/storage/sandbox_records.hpp"
+
+#include <cerrno>
+#include <unistd.h>
+
+#include "actors/schema/json.hpp"
+#include "node/storage/file.hpp"
+
+namespace forkfleet {
+
+namespace {
+
+constexpr const char* record_file = "/sandbox.json";
+
+expected<sandbox_record> read_record(const std::string& path,
+                                     const sandbox_id& id) {
+  const auto text = read_small_file(path);
+  if (!text)
+    return tl::unexpected<failure>(text.error());
+  const auto value = schema::parse_json(*text);
+  if (!value)
+    return fail(ec::io_failed, path + ": " + value.error().message);
+  auto record = schema::from_json<sandbox_record>(*value);
+  if (!record)
+    return fail(ec::io_failed, path + ": " + record.error().message);
+  if (record->id != id)
+    return fail(ec::io_failed, path + " is of the sandbox " + record->id.value);
+  return record;
+}
+
+} // namespace
+
+std::string sandbox_records::directory(const sandbox_id& id) const {
+  return data_->sandboxes() + "/" + id.value;
+}
+
+status sandbox_records::save(const sandbox_record& record) {
+  if (!is_valid(record.id))
+    return fail(ec::invalid_request,
+                "'" + record.id.value + "' is no sandbox' name");
+  const auto path = directory(record.id);
+  const bool is_new = !path_exists(path);
+  if (is_new) {
+    const auto names = list_directory(data_->sandboxes());
+    if (!names)
+      return tl::unexpected<failure>(names.error());
+    if (names->size() >= records_max)
+      return fail(ec::node_busy, data_->sandboxes() + " holds "
+                                   + std::to_string(records_max)
+                                   + " sandboxes, the most; stop some");
+  }
+  if (auto made = make_directory(path); !made)
+    return made;
+  const auto text = schema::dump(schema::to_json(record), 1) + "\n";
+  if (auto written = write_durably(path + record_file, text); !written)
+    return written;
+  return is_new ? sync_directory(data_->sandboxes()) : status{};
+}
+
+std::vector<sandbox_record>
+sandbox_records::load_all(std::vector<std::string>& problems) {
+  std::vector<sandbox_record> result;
+  const auto names = list_directory(data_->sandboxes());
+  if (!names) {
+    problems.push_back(names.error().message);
+    return result;
+  }
+  for (const auto& name : *names) {
+    const sandbox_id id{name};
+    const auto path = directory(id);
+    if (!path_exists(path + record_file)) {
+      const auto gone = remove_tree(data_->sandboxes(), name);
+      problems.push_back(gone ? path + " had no record: removed"
+                              : gone.error().message);
+    } else if (auto record = read_record(path + record_file, id); record) {
+      result.push_back(std::move(*record));
+    } else {
+      problems.push_back(record.error().message);
+    }
+  }
+  return result;
+}
+
+status sandbox_records::remove(const sandbox_id& id) {
+  if (!is_valid(id))
+    return fail(ec::invalid_request, "'" + id.value + "' is no sandbox' name");
+  const auto path = directory(id);
+  if (!path_exists(path))
+    return {};
+  if (::unlink((path + record_file).c_str()) != 0 && errno != ENOENT)
+    return tl::unexpected<failure>(
+      errno_failure(errno, "remove " + path + record_file));
+  auto done = sync_directory(path);
+  if (done)
+    done = remove_tree(data_->sandboxes(), id.value);
+  return done;
+}
+
+} // namespace forkfleet

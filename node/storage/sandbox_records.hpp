@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a node must know of a sandbox to find its VM again after its own
+// death: sandboxes/<id>/sandbox.json, written before the VM is made. Knows
+// no CAF.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/sandbox_protocol.hpp"
+#include "config/fleet_file.hpp"
+#include "node/storage/data_directory.hpp"
+
+namespace forkfleet {
+
+/// One sandbox of this node.
+struct sandbox_record {
+  sandbox_id id = {};
+  sandbox_origin origin = sandbox_origin::declared;
+  config::sandbox_section spec = {}; // of a child: as it was restored
+  snapshot_tag parent = {};
+  microseconds created_at{0}; // Unix time
+  uint64_t branches = 0;      // sealed of it
+
+  friend bool operator==(const sandbox_record&,
+                         const sandbox_record&) = default;
+  static constexpr schema::about about{
+    "sandbox_record", "One sandbox, as its node remembers it."};
+  static constexpr auto fields() {
+    using schema::field;
+    using enum schema::need;
+    return std::tuple{
+      field("id", &sandbox_record::id, "Its name in the fleet.", required),
+      field("origin", &sandbox_record::origin, "How it came to be.", required),
+      field("spec", &sandbox_record::spec, "What it was started from.",
+            required),
+      field("parent", &sandbox_record::parent,
+            "The snapshot that it was restored from."),
+      field("created_at_us", &sandbox_record::created_at,
+            "When it was made, in Unix time."),
+      field("branches", &sandbox_record::branches, "Branches sealed of it."),
+    };
+  }
+};
+
+/// The records of one node. Thread-safe for different sandboxes; the calls
+/// for one sandbox must not overlap.
+class sandbox_records {
+public:
+  /// The most sandboxes that one node remembers.
+  static constexpr std::size_t records_max = 4096;
+
+  explicit sandbox_records(data_directory_ptr data) : data_(std::move(data)) {}
+
+  /// The directory of a sandbox' run files.
+  std::string directory(const sandbox_id& id) const;
+
+  /// Makes the directory, mode 0700, and writes the record durably; one
+  /// that exists is replaced. invalid_request for an id that is no name.
+  status save(const sandbox_record& record);
+
+  /// All records, in order of their ids. A directory without a record never
+  /// had a VM and is removed; a record that cannot be read is left alone.
+  /// Both stand in `problems`.
+  std::vector<sandbox_record> load_all(std::vector<std::string>& problems);
+
+  /// Removes the record first, then the directory with the run files; also
+  /// correct when there is none. Only when the VM is gone.
+  status remove(const sandbox_id& id);
+
+private:
+  const data_directory_ptr data_;
+};
+
+} // namespace forkfleet

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/shell/branch_text.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "actors/shell/branch_progress.hpp"
+
+using namespace forkfleet;
+using namespace forkfleet::shell;
+using namespace std::chrono_literals;
+
+namespace {
+
+const branch_report sealed{.operation = {"op-1"},
+                           .sandbox = {"web"},
+                           .tag = {"try-a"},
+                           .host = {"a"},
+                           .mode = branch_mode::live,
+                           .method = "background-snapshot",
+                           .pause = 1420us,
+                           .total = 312ms,
+                           .stages = {{stage::admit, 0us, 12us},
+                                      {stage::pause, 3ms, 200us},
+                                      {stage::drain, 5ms, 250ms}},
+                           .memory_bytes = 512u << 20,
+                           .written_bytes = 512u << 20,
+                           .reserve = reserve_outcome::reserved,
+                           .reserved_bytes = 513u << 20,
+                           .file_system = "ext4",
+                           .warnings = {"disk is slow"}};
+
+fleet_event event(std::string kind, std::string operation, std::string name,
+                  microseconds elapsed) {
+  return {.kind = std::move(kind),
+          .sandbox = {"web"},
+          .operation = {std::move(operation)},
+          .stage = std::move(name),
+          .elapsed = elapsed};
+}
+
+} // namespace
+
+TEST_CASE("a report tells outcome, stages, bytes and warnings",
+          "[actors][shell][branch_text]") {
+  CHECK(report_text(sealed, {})
+        == "web on a sealed as try-a (live, background-snapshot)\n"
+           "STAGE    START    TIME  GUEST\n"
+           "admit     0 µs   12 µs  runs\n"
+           "pause  3.00 ms  200 µs  stands\n"
+           "drain  5.00 ms  250 ms  runs\n"
+           "pause 1.42 ms, total 312 ms\n"
+           "memory 512 MiB, written 512 MiB, reserved 513 MiB first, on ext4\n"
+           "operation op-1\n"
+           "warning: disk is slow\n");
+}
+
+TEST_CASE("a full disk tells the missing bytes and the remedy",
+          "[actors][shell][branch_text]") {
+  const branch_report full{.sandbox = {"web"},
+                           .outcome = {ec::disk_full, "/data"},
+                           .reserve = reserve_outcome::no_space,
+                           .missing_bytes = 100u << 20};
+  const auto text = report_text(full, {});
+  CHECK(text.find("failed: disk_full: /data") != std::string::npos);
+  CHECK(text.find("100 MiB missing") != std::string::npos);
+  CHECK(text.find("remedy: ") != std::string::npos);
+}
+
+TEST_CASE("several branches are a row each", "[actors][shell][branch_text]") {
+  auto failed = sealed;
+  failed.outcome = {ec::io_failed, "x"};
+  failed.stages.clear();
+  const auto text = report_table({sealed, failed}, true).render({});
+  CHECK(text.find("1  try-a     sealed     1.42 ms") != std::string::npos);
+  CHECK(text.find("2  try-a     io_failed") != std::string::npos);
+}
+
+TEST_CASE("pauses are summed up by quantiles and a sparkline",
+          "[actors][shell][branch_text]") {
+  CHECK(pause_summary({}, true).empty());
+  CHECK(pause_summary({1ms, 2ms}, true)
+        == "pause p50 1.00 ms  p90 2.00 ms  max 2.00 ms  ▅█");
+}
+
+TEST_CASE("the pauses of sealed branches are found in the events",
+          "[actors][shell][branch_text]") {
+  auto other = event("stage.ended", "op-9", "pause", 9ms);
+  other.sandbox = {"db"};
+  const std::vector<fleet_event> events{
+    other,
+    event("stage.ended", "op-1", "reserve", 50ms),
+    event("stage.ended", "op-1", "pause", 1ms),
+    event("stage.ended", "op-1", "capture", 2ms),
+    event("stage.ended", "op-1", "resume", 3ms),
+    event("stage.ended", "op-2", "pause", 7ms),
+    event("snapshot.sealed", "op-1", "", 0ms),
+    event("branch.ended", "op-2", "", 0ms)};
+  CHECK(pauses_in(events, {"web"}) == std::vector<microseconds>{6ms});
+}
+
+TEST_CASE("a stage that ended gives way to the next",
+          "[actors][shell][branch_progress]") {
+  CHECK(stage_after(event("branch.started", "", "", 0ms)) == "admit");
+  CHECK(stage_after(event("stage.ended", "", "resume", 0ms)) == "drain");
+  CHECK(stage_after(event("stage.ended", "", "seal", 0ms)) == "report");
+  CHECK(stage_after(event("node.joined", "", "", 0ms)).empty());
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verbs against a coordinator over a real link.
+#include <sstream>
+
+#include <catch2/catch.hpp>
+
+#include "actors/shell/verb.hpp"
+#include "tests/support/link_fixture.hpp"
+
+using namespace forkfleet;
+using namespace forkfleet::shell;
+
+namespace {
+
+struct reached {
+  test::program fleet;
+  const std::string address = "127.0.0.1:" + std::to_string(fleet.serve());
+  std::ostringstream out;
+  std::ostringstream err;
+
+  exit_code run(std::vector<std::string> words) {
+    out.str("");
+    err.str("");
+    words.insert(words.begin(), {"--coordinator", address});
+    session io{.out = out, .err = err, .env = [](const std::string&) {
+                 return std::optional<std::string>{};
+               }};
+    return run_tool(io, words);
+  }
+
+  schema::json json() const {
+    const auto value = schema::parse_json(out.str());
+    REQUIRE(value);
+    return *value;
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(reached, "a branch prints its stages and ends with 0",
+                 "[actors][shell][branch_verbs]") {
+  CHECK(run({"branch", "web", "--tag", "try-a"}) == exit_code::done);
+  CHECK(out.str().starts_with("web on  sealed as try-a"));
+  CHECK(out.str().find("admit") != std::string::npos);
+  CHECK(err.str().empty());
+}
+
+TEST_CASE_METHOD(reached, "JSON has the whole report and nothing else",
+                 "[actors][shell][branch_verbs]") {
+  CHECK(run({"branch", "web", "--operation", "op-7", "-o", "json"})
+        == exit_code::done);
+  CHECK(json().at("operation") == "op-7");
+  CHECK(json().at("stages").size() == 1);
+  CHECK(err.str().empty());
+}
+
+TEST_CASE_METHOD(reached, "several branches have numbered tags and a table",
+                 "[actors][shell][branch_verbs]") {
+  CHECK(run({"branch", "web", "--tag", "t", "--count", "3"})
+        == exit_code::done);
+  CHECK(out.str().find("3  t-3") != std::string::npos);
+  CHECK(out.str().find("pause p50") != std::string::npos);
+  CHECK(run({"branch", "web", "--tag", "t", "--count", "2", "-o", "name"})
+        == exit_code::done);
+  CHECK(out.str() == "t-1\nt-2\n");
+  CHECK(run({"branch", "web", "--count", "2", "-o", "json"})
+        == exit_code::done);
+  CHECK(json().size() == 2);
+}
+
+TEST_CASE_METHOD(reached, "an unknown sandbox ends with 5 and a remedy",
+                 "[actors][shell][branch_verbs]") {
+  CHECK(run({"branch", "missing"}) == exit_code::not_found);
+  CHECK(err.str().find("unknown_sandbox") != std::string::npos);
+  CHECK(err.str().find("forkfleet ls") != std::string::npos);
+  CHECK(out.str().empty());
+  CHECK(run({"branch", "missing", "-o", "json"}) == exit_code::not_found);
+  CHECK(json().at("error").at("code") == "unknown_sandbox");
+}
+
+TEST_CASE_METHOD(reached, "a list is printed in the format asked for",
+                 "[actors][shell][list_verbs]") {
+  CHECK(run({"nodes", "-o", "name"}) == exit_code::done);
+  CHECK(out.str() == "h1\n");
+  CHECK(run({"nodes", "-o", "json"}) == exit_code::done);
+  CHECK(json().at(0).at("host") == "h1");
+  CHECK(run({"ls", "-o", "jsonl"}) == exit_code::done);
+  CHECK(out.str().empty());
+  CHECK(run({"snapshots"}) == exit_code::done);
+  CHECK(out.str().starts_with("SNAPSHOT  NODE"));
+}
+
+TEST_CASE_METHOD(reached, "send gives one reply for one message",
+                 "[actors][shell][send_verbs]") {
+  CHECK(run({"send", "nodes_request"}) == exit_code::done);
+  CHECK(json().at("nodes").size() == 1);
+  CHECK(run({"send", "branch_request", R"({"sandbox": "missing"})"})
+        == exit_code::not_found);
+  CHECK(json().at("error").at("message") == "missing");
+  CHECK(run({"send", "branch_request", R"({"sandbox": "web"})"})
+        == exit_code::done);
+  CHECK(json().at("operation").get<std::string>().starts_with("op-"));
+}
+
+TEST_CASE_METHOD(reached, "what nobody knows of is not found",
+                 "[actors][shell][branch_verbs]") {
+  CHECK(run({"status", "op-1"}) == exit_code::not_found);
+  CHECK(out.str() == "op-1 is unknown\n");
+}
+
+TEST_CASE_METHOD(reached, "restore, stop and rm say what was done",
+                 "[actors][shell][sandbox_verbs]") {
+  CHECK(run({"restore", "try-a"}) == exit_code::done);
+  CHECK(out.str().find("a child of try-a") != std::string::npos);
+  CHECK(run({"stop", "web"}) == exit_code::done);
+  CHECK(out.str() == "stopped web\n");
+  CHECK(run({"rm", "try-a", "-o", "json"}) == exit_code::done);
+  CHECK(json().contains("note"));
+}
+
+TEST_CASE_METHOD(reached, "an empty history of events is nothing",
+                 "[actors][shell][event_verbs]") {
+  CHECK(run({"events"}) == exit_code::done);
+  CHECK(out.str().empty());
+  CHECK(run({"events", "-o", "json"}) == exit_code::done);
+  CHECK(json().empty());
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/check.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace forkfleet;
+using namespace forkfleet::config;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A fleet without a fault, to be spoilt.
+fleet_file sound_fleet() {
+  fleet_file fleet;
+  fleet.coordinator.data = "/s/c";
+  fleet.hosts = {{.name = {"a"}, .data = "/s/a"}};
+  fleet.sandboxes = {{.name = {"s"}, .host = {"a"}, .kernel = "/k"}};
+  return fleet;
+}
+
+std::vector<std::string> wrong_paths(const fleet_file& fleet) {
+  problem_list problems{"f"};
+  check(fleet, {{"hosts", {}}}, problems);
+  std::vector<std::string> result;
+  for (const auto& each : std::move(problems).sorted())
+    result.push_back(each.path);
+  return result;
+}
+
+using paths = std::vector<std::string>;
+
+} // namespace
+
+TEST_CASE("the defaults are within their limits", "[config][check]") {
+  CHECK(wrong_paths(sound_fleet()).empty());
+}
+
+TEST_CASE("both ends of a range are allowed and what is beyond is not",
+          "[config][check]") {
+  auto fleet = sound_fleet();
+  auto& pause = fleet.branch.pause_max;
+  for (const auto good : {100ms, 60000ms}) {
+    pause = good;
+    CHECK(wrong_paths(fleet).empty());
+  }
+  for (const auto bad : {99ms, 60001ms}) {
+    pause = bad;
+    CHECK(wrong_paths(fleet) == paths{"branch.pause_max"});
+  }
+}
+
+TEST_CASE("a node times out after three heartbeats at the earliest",
+          "[config][check]") {
+  auto fleet = sound_fleet();
+  fleet.coordinator.heartbeat = 2s;
+  fleet.coordinator.node_timeout = 6s;
+  CHECK(wrong_paths(fleet).empty());
+  fleet.coordinator.node_timeout = 5999ms;
+  CHECK(wrong_paths(fleet) == paths{"coordinator.node_timeout"});
+}
+
+TEST_CASE("two machines may use the same directory name", "[config][check]") {
+  auto fleet = sound_fleet();
+  fleet.coordinator.tls = fleet.client_tls = {"a", "c", "k"};
+  fleet.hosts = {
+    {.name = {"a"},
+     .address = "10.0.0.1",
+     .data = "/d",
+     .tls = fleet.client_tls},
+    {.name = {"b"},
+     .address = "10.0.0.2",
+     .data = "/d",
+     .tls = fleet.client_tls},
+  };
+  CHECK(wrong_paths(fleet).empty());
+  fleet.hosts[1].address = "10.0.0.1";
+  CHECK(wrong_paths(fleet) == paths{"hosts[1].data"});
+}
+
+TEST_CASE("two programs of one machine never share a directory",
+          "[config][check][safety]") {
+  auto fleet = sound_fleet();
+  fleet.hosts.push_back(
+    {.name = {"b"}, .address = "127.0.0.1", .data = "/s/a"});
+  CHECK(wrong_paths(fleet) == paths{"hosts[1].data"});
+  fleet.hosts[1].data = "/s/c";
+  CHECK(wrong_paths(fleet) == paths{"hosts[1].data"});
+}
+
+TEST_CASE("a value that is wrong already is not told again",
+          "[config][check]") {
+  auto fleet = sound_fleet();
+  fleet.version = 2;
+  problem_list problems{"f"};
+  problems.add("version", {}, {"is no number"});
+  check(fleet, {}, problems);
+  CHECK(std::move(problems).sorted().size() == 1);
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <csignal>
+#include <fcntl.h>
+#include <filesystem>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+
+#include "node/qemu/attached_machine.hpp"
+#include "node/qemu/capture_method.hpp"
+#include "node/qemu/guest_status.hpp"
+#include "node/qemu/host_facts.hpp"
+#include "node/qemu/machine.hpp"
+#include "tests/support/vm_fixture.hpp"
+
+using namespace forkfleet;
+using namespace forkfleet::qemu;
+using namespace forkfleet::test;
+
+namespace {
+
+// A QEMU that is not ours: started by hand, in a directory of its own.
+struct foreign_vm {
+  std::string directory;
+  child_process process;
+
+  explicit foreign_vm(const vm_fixture& world)
+    : directory{world.plan("foreign").directory},
+      process{command_line(
+                machine_of(world.plan("foreign").spec, "tcg", host_tsc_khz()),
+                {.qemu = "/usr/bin/qemu-system-x86_64"}),
+              directory} {}
+
+  start_plan plan(const vm_fixture& world, bool has_watchdog) const {
+    auto result = start_plan{.id = {"attached"},
+                             .directory = world.plan("attached").directory,
+                             .leash_pid = ::getpid()};
+    result.spec.attach.qmp = directory + "/" + qmp_socket;
+    if (has_watchdog)
+      result.spec.attach.watchdog_qmp = directory + "/" + watchdog_socket;
+    return result;
+  }
+
+  void wait_until_up() const {
+    const auto watch =
+      guest::guest_watch::open(directory + "/" + debug_socket, soon());
+    REQUIRE(watch);
+    REQUIRE((*watch)->wait_for_counter(300, soon()));
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(vm_fixture, "a VM of somebody else is branched and let go",
+                 "[node][qemu][vm]") {
+  if (!can_run())
+    return;
+  const auto foreign = foreign_vm{*this};
+  foreign.wait_until_up();
+  const auto vm = start(foreign.plan(*this, true));
+  CHECK(vm->describe().pid == static_cast<uint64_t>(foreign.process.pid()));
+  for (const auto mode : {branch_mode::live, branch_mode::full}) {
+    const auto name = std::string{schema::name_of(mode)};
+    const auto child = restore(branch(*vm, mode, name), "child-" + name);
+    CHECK(last_result().warnings.empty());
+    check_guest(*child, 200);
+    CHECK(child->stop(soon()));
+  }
+  CHECK(vm->stop(soon()));
+  CHECK(::kill(foreign.process.pid(), 0) == 0);
+  foreign.wait_until_up();
+}
+
+TEST_CASE_METHOD(vm_fixture, "a VM without a second socket warns of it",
+                 "[node][qemu][vm]") {
+  if (!can_run())
+    return;
+  const auto foreign = foreign_vm{*this};
+  foreign.wait_until_up();
+  const auto vm = start(foreign.plan(*this, false));
+  branch(*vm, branch_mode::live, "unguarded");
+  REQUIRE(last_result().warnings.size() == 1);
+  CHECK(
+    last_result().warnings.front().starts_with("no watchdog guards the pause"));
+}
+
+TEST_CASE_METHOD(vm_fixture,
+                 "memory that cannot be read is sent, and is the same snapshot",
+                 "[node][qemu][vm]") {
+  if (!can_run())
+    return;
+  const auto foreign = foreign_vm{*this};
+  foreign.wait_until_up();
+  auto qmp = qmp_client::connect(foreign.directory + "/" + qmp_socket, soon());
+  REQUIRE(qmp);
+  const auto asked = ask_machine(**qmp, {}, soon());
+  REQUIRE(asked);
+  auto arenas = arena_pool{};
+  auto warnings = std::vector<std::string>{};
+  const auto method = make_send_capture({.qmp = **qmp,
+                                         .keeper = nullptr,
+                                         .arenas = arenas,
+                                         .warnings = warnings,
+                                         .memory_bytes = asked->memory_bytes});
+  auto files = snapshot_files{};
+  files.contract = to_contract(*asked, (*qmp)->version());
+  files.memory_path = home() + "/memory";
+  files.vmstate_path = home() + "/vmstate";
+  constexpr int flags = O_RDWR | O_CREAT | O_CLOEXEC;
+  const auto memory = unique_fd{::open(files.memory_path.c_str(), flags, 0600)};
+  const auto state = unique_fd{::open(files.vmstate_path.c_str(), flags, 0600)};
+  REQUIRE(::ftruncate(memory.get(), static_cast<off_t>(asked->memory_bytes))
+          == 0);
+  REQUIRE(method->prepare(
+    {.memory_fd = memory.get(), .vmstate_fd = state.get()}, soon()));
+  REQUIRE(method->pause(soon()));
+  REQUIRE(method->capture(soon()));
+  REQUIRE((*qmp)->execute("cont", soon()));
+  const auto drained = method->drain(soon());
+  REQUIRE(drained);
+  CHECK(drained->method == "stopped-send");
+  check_guest(*restore(files, "child"));
+  foreign.wait_until_up();
+}
+
+TEST_CASE_METHOD(vm_fixture, "a socket where no QEMU answers is named",
+                 "[node][qemu][vm]") {
+  auto nobody = plan("nobody");
+  nobody.spec.attach.qmp = home() + "/nothing.sock";
+  const auto attached = driver().start(nobody, soon());
+  REQUIRE_FALSE(attached);
+  CHECK(attached.error().code == ec::vmm_unreachable);
+  CHECK(attached.error().message.starts_with(nobody.spec.attach.qmp));
+}
+
+TEST_CASE_METHOD(vm_fixture, "a start that fails says why and leaves nothing",
+                 "[node][qemu][vm][safety]") {
+  if (!can_run())
+    return;
+  auto wrong = plan("wrong");
+  wrong.spec.qemu_arguments = {"-no-such-option"};
+  const auto started = driver().start(wrong, soon());
+  REQUIRE_FALSE(started);
+  CHECK(started.error().code == ec::vmm_refused);
+  CHECK(started.error().message.find("no-such-option") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(wrong.directory + "/vm.json"));
+  CHECK_FALSE(driver().adopt(wrong, soon()));
+}
+
+TEST_CASE_METHOD(vm_fixture, "a child of another kernel is refused",
+                 "[node][qemu][vm][safety]") {
+  if (!can_run())
+    return;
+  auto own = plan("source");
+  const auto kernel = home() + "/kernel";
+  std::filesystem::copy(own.spec.kernel, kernel);
+  own.spec.kernel = kernel;
+  const auto vm = start(own);
+  auto child = plan("child");
+  child.snapshot = branch(*vm, branch_mode::full, "one");
+  std::filesystem::resize_file(kernel, 4096);
+  const auto started = driver().start(child, soon());
+  REQUIRE_FALSE(started);
+  CHECK(started.error().code == ec::unsupported);
+  CHECK(started.error().message.starts_with(kernel));
+}
+
+TEST_CASE("a command line tells what a VM was booted from",
+          "[node][qemu][machine]") {
+  const auto x = read_command_line({"qemu", "-kernel", "vmlinuz", "--initrd",
+                                    "/i", "-append", "quiet", "-cpu", "max",
+                                    "-device", "isa-debugcon,chardev=d"},
+                                   "/home/me");
+  CHECK(x.kernel == "/home/me/vmlinuz");
+  CHECK(x.initrd == "/i");
+  CHECK(x.append == "quiet");
+  CHECK(x.cpu == "max");
+  CHECK(x.debug_console);
+}

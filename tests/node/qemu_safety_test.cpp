@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whatever breaks, the guest runs and the next branch is right.
+#include <csignal>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+
+#include "node/qemu/keeper_link.hpp"
+#include "node/qemu/process.hpp"
+#include "tests/support/vm_fixture.hpp"
+
+using namespace forkfleet;
+using namespace forkfleet::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+enum class step : uint8_t { prepare, pause, capture, resume };
+
+// What a node does until it is killed after one of its steps.
+void branch_until(vmm& vm, const capture_plan& plan, step last) {
+  auto end_at = [last](step here, const status& done) {
+    if (!done)
+      ::_exit(1);
+    if (last == here)
+      ::raise(SIGKILL);
+  };
+  end_at(step::prepare, vm.prepare(plan, soon()));
+  end_at(step::pause, vm.pause(soon()));
+  end_at(step::capture, vm.capture(soon()));
+  end_at(step::resume, vm.resume(soon()));
+}
+
+void check_next_branch(vm_fixture& world, vmm& vm, branch_mode mode) {
+  const auto name = std::string{schema::name_of(mode)};
+  const auto child =
+    world.restore(world.branch(vm, mode, name), "child-" + name);
+  vm_fixture::check_guest(*child, 200);
+  CHECK(child->stop(soon()));
+}
+
+void check_next_branches(vm_fixture& world, vmm& vm) {
+  for (const auto mode : {branch_mode::live, branch_mode::full})
+    check_next_branch(world, vm, mode);
+}
+
+} // namespace
+
+TEST_CASE_METHOD(vm_fixture,
+                 "a node killed at any step leaves a guest that runs",
+                 "[node][qemu][vm][safety]") {
+  if (!can_run())
+    return;
+  const auto mode = GENERATE(branch_mode::live, branch_mode::full);
+  const auto last =
+    GENERATE(step::prepare, step::pause, step::capture, step::resume);
+  CAPTURE(schema::name_of(mode), static_cast<int>(last));
+  const auto source = plan("source");
+  auto vm = start(source);
+  check_guest(*vm, 100);
+  const auto lost = make_snapshot("lost", *vm);
+  forget(vm);
+  const int code = in_other_process([&] {
+    if (auto mine = driver().adopt(source, soon()))
+      branch_until(**mine, lost.plan(mode), last);
+    ::_exit(2);
+  });
+  REQUIRE(WIFSIGNALED(code));
+  const auto found = adopt(source);
+  wait_until_running(*found);
+  check_guest(*found, 200);
+  check_next_branch(*this, *found, mode);
+}
+
+TEST_CASE_METHOD(vm_fixture,
+                 "a node that hangs in a pause cannot keep the guest, nor "
+                 "use what it copied",
+                 "[node][qemu][vm][safety]") {
+  if (!can_run())
+    return;
+  const auto source = plan("source");
+  auto vm = start(source);
+  check_guest(*vm, 100);
+  const auto debug = vm->describe().debug_console;
+  const auto made = make_snapshot("torn", *vm);
+  forget(vm);
+  auto hang_in_pause = [&] {
+    auto mine = driver().adopt(source, soon());
+    auto short_plan = made.plan(branch_mode::full);
+    short_plan.pause_max = 200ms;
+    if (!mine || !(*mine)->prepare(short_plan, soon())
+        || !(*mine)->pause(soon()))
+      ::_exit(2);
+    ::raise(SIGSTOP);
+    const auto captured = (*mine)->capture(soon());
+    const bool is_refused =
+      !captured && captured.error().code == ec::vmm_refused;
+    ::_exit(is_refused && (*mine)->resume(soon()) ? 0 : 1);
+  };
+  const int code = in_other_process(hang_in_pause, [&] {
+    const auto watch = guest::guest_watch::open(debug, soon());
+    REQUIRE(watch);
+    CHECK((*watch)->wait_for_tick(std::chrono::steady_clock::now(), soon()));
+  });
+  REQUIRE(WIFEXITED(code));
+  CHECK(WEXITSTATUS(code) == 0);
+  const auto found = adopt(source);
+  check_next_branches(*this, *found);
+}
+
+TEST_CASE_METHOD(vm_fixture, "an abandoned branch does no harm at any step",
+                 "[node][qemu][vm][safety]") {
+  if (!can_run())
+    return;
+  const auto vm = start("source");
+  check_guest(*vm, 100);
+  const auto made = make_snapshot("abandoned", *vm);
+  for (const auto mode : {branch_mode::live, branch_mode::full})
+    for (int steps = 1; steps <= 4; ++steps) {
+      CAPTURE(schema::name_of(mode), steps);
+      REQUIRE(vm->prepare(made.plan(mode), soon()));
+      const bool paused = steps > 1 && vm->pause(soon());
+      if (paused && steps > 2)
+        CHECK(vm->capture(soon()));
+      if (paused)
+        CHECK(vm->resume(soon()));
+      vm->abandon();
+      CHECK(vm->health(soon()) == vmm_health::running);
+    }
+  check_guest(*vm, 200);
+  check_next_branches(*this, *vm);
+}
+
+TEST_CASE_METHOD(vm_fixture, "a full disk costs the snapshot, never the guest",
+                 "[node][qemu][vm][safety]") {
+  if (!can_run())
+    return;
+  const auto vm = start("source");
+  check_guest(*vm, 100);
+  const auto full = unique_fd{::open("/dev/full", O_RDWR | O_CLOEXEC)};
+  for (const auto mode : {branch_mode::live, branch_mode::full}) {
+    CAPTURE(schema::name_of(mode));
+    const auto plan = capture_plan{
+      .mode = mode, .memory_fd = full.get(), .vmstate_fd = full.get()};
+    REQUIRE(vm->prepare(plan, soon()));
+    REQUIRE(vm->pause(soon()));
+    REQUIRE(vm->capture(soon()));
+    REQUIRE(vm->resume(soon()));
+    const auto drained = vm->drain(soon());
+    REQUIRE_FALSE(drained);
+    CHECK(drained.error().code == ec::disk_full);
+    vm->abandon();
+    check_guest(*vm, 200);
+  }
+  check_next_branches(*this, *vm);
+}
+
+TEST_CASE_METHOD(vm_fixture, "a disk that can be written refuses the branch",
+                 "[node][qemu][vm][safety]") {
+  if (!can_run())
+    return;
+  const bool is_readonly = GENERATE(true, false);
+  auto with_disk = plan("source");
+  const auto path = home() + "/disk.raw";
+  const auto disk =
+    unique_fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+  REQUIRE(::ftruncate(disk.get(), 1 << 20) == 0);
+  with_disk.spec.disks = {
+    {.path = path, .format = "raw", .readonly = is_readonly}};
+  const auto vm = start(with_disk);
+  const auto made = make_snapshot("one", *vm);
+  const auto prepared = vm->prepare(made.plan(branch_mode::live), soon());
+  CHECK(prepared.has_value() == is_readonly);
+  if (!prepared) {
+    CHECK(prepared.error().code == ec::unsupported);
+    CHECK(prepared.error().message.find(path) != std::string::npos);
+  }
+}
+
+TEST_CASE_METHOD(vm_fixture, "a VM does not outlive the process of its leash",
+                 "[node][qemu][vm][safety]") {
+  if (!can_run())
+    return;
+  auto holder = child_process{{}, home()};
+  auto leashed = plan("leashed");
+  leashed.leash_pid = holder.pid();
+  const auto vm = start(leashed);
+  const auto pidfd =
+    qemu::open_process(qemu::identify(static_cast<pid_t>(vm->describe().pid)));
+  REQUIRE(pidfd);
+  CHECK_FALSE(qemu::has_ended(pidfd->get()));
+  holder.kill();
+  CHECK(qemu::wait_for_end(pidfd->get(), soon()));
+  CHECK(vm->health(soon()) == vmm_health::gone);
+}
+
+TEST_CASE_METHOD(vm_fixture, "a VM without a leash survives its keeper",
+                 "[node][qemu][vm][safety]") {
+  if (!can_run())
+    return;
+  auto loose = plan("loose");
+  loose.leash_pid = 0;
+  const auto vm = start(loose);
+  // Ends the VM when the test does not come so far.
+  const auto guard = child_process{
+    {"/bin/sh", "-c",
+     "while kill -0 " + std::to_string(::getpid()) + "; do sleep 1; done; "
+       + "kill -9 " + std::to_string(vm->describe().pid)},
+    home()};
+  const auto link = qemu::keeper_link::connect(
+    loose.directory + "/" + qemu::keeper_socket, soon());
+  REQUIRE(link);
+  const auto keeper = qemu::open_process(link->identity().keeper);
+  REQUIRE(keeper);
+  qemu::send_signal(keeper->get(), SIGKILL);
+  REQUIRE(qemu::wait_for_end(keeper->get(), soon()));
+  check_guest(*vm, 200);
+  check_next_branches(*this, *vm);
+  CHECK(last_result().warnings.empty());
+}
+
+TEST_CASE_METHOD(vm_fixture, "a VMM that was killed is gone, and said so",
+                 "[node][qemu][vm]") {
+  if (!can_run())
+    return;
+  const auto source = plan("source");
+  const auto vm = start(source);
+  const auto made = make_snapshot("none", *vm);
+  const auto pidfd =
+    qemu::open_process(qemu::identify(static_cast<pid_t>(vm->describe().pid)));
+  REQUIRE(pidfd);
+  qemu::send_signal(pidfd->get(), SIGKILL);
+  REQUIRE(qemu::wait_for_end(pidfd->get(), soon()));
+  const auto prepared = vm->prepare(made.plan(branch_mode::live), soon());
+  REQUIRE_FALSE(prepared);
+  CHECK(prepared.error().code == ec::vmm_gone);
+  CHECK(vm->health(soon()) == vmm_health::gone);
+  const auto found = driver().adopt(source, soon());
+  REQUIRE_FALSE(found);
+  CHECK(found.error().code == ec::vmm_gone);
+}

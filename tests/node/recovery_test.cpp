@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/recovery.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/branching.hpp"
+
+using namespace forkfleet;
+using namespace forkfleet::test;
+
+namespace {
+
+struct recovery_fixture : branching_world {
+  recovery_fixture() { start_source(); }
+
+  /// Kills the node in `where`; gives what its next life finds.
+  recovery_result die_in(stage where, simulated_trouble how) {
+    faults().add(where, {how});
+    CHECK_THROWS_AS(branch(request("op-1")), simulated_crash);
+    restart();
+    return recover();
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(recovery_fixture, "a guest left standing is resumed",
+                 "[node][recovery][safety]") {
+  const auto where = GENERATE(stage::pause, stage::capture, stage::resume);
+  const auto how =
+    GENERATE(simulated_trouble::crash_before, simulated_trouble::crash_after);
+  CAPTURE(where, how);
+  const auto found = die_in(where, how);
+  CHECK(machine().health() == vmm_health::running);
+  REQUIRE(found.ended.size() == 1);
+  CHECK(found.ended[0].report.outcome.code == ec::interrupted);
+  CHECK(found.adopted.at(0).info.state == sandbox_state::running);
+}
+
+TEST_CASE_METHOD(recovery_fixture, "a branch cut short leaves nothing",
+                 "[node][recovery][safety]") {
+  const auto where = GENERATE(stage::track, stage::capture, stage::drain);
+  CAPTURE(where);
+  die_in(where, simulated_trouble::crash_before);
+  CHECK(store().list().empty());
+  CHECK(store().recover().empty());
+  CHECK(branch(request("op-2")).report.outcome == failure{});
+}
+
+TEST_CASE_METHOD(recovery_fixture, "a guest that somebody paused stays paused",
+                 "[node][recovery][safety]") {
+  machine().pause(std::chrono::steady_clock::now());
+  restart();
+  const auto found = recover();
+  CHECK(machine().health() == vmm_health::paused);
+  CHECK(found.adopted.at(0).info.state == sandbox_state::paused);
+}
+
+TEST_CASE_METHOD(recovery_fixture, "outcomes are known after a restart",
+                 "[node][recovery]") {
+  const auto report = branch(request("op-1")).report;
+  restart();
+  const auto found = recover();
+  REQUIRE(found.ended.size() == 1);
+  CHECK(found.ended[0].report == report);
+  CHECK(store().list().size() == 1);
+}
+
+TEST_CASE_METHOD(recovery_fixture, "a declared sandbox that is gone is new",
+                 "[node][recovery]") {
+  machine().end();
+  restart();
+  CHECK(recover().adopted.empty());
+}
+
+TEST_CASE_METHOD(recovery_fixture,
+                 "a snapshot sealed before the node died is a success",
+                 "[node][recovery][safety]") {
+  // The node dies between the rename and its journal's last line.
+  const auto asked = request("op-1");
+  REQUIRE(journal().open(asked));
+  auto area = store().stage({.operation = asked.operation,
+                             .tag = asked.tag,
+                             .memory_bytes = 4u << 20,
+                             .vmstate_bytes = 4096});
+  REQUIRE(area);
+  const auto sealed = store().seal({.operation = asked.operation,
+                                    .tag = asked.tag,
+                                    .source = asked.sandbox,
+                                    .memory_bytes = 4u << 20},
+                                   **area);
+  REQUIRE(sealed);
+  restart();
+  const auto found = recover();
+  REQUIRE(found.ended.size() == 1);
+  CHECK(found.ended[0].report.outcome == failure{});
+  CHECK(found.ended[0].report.root_hash == sealed->root_hash);
+}
+
+TEST_CASE_METHOD(recovery_fixture, "it is told where a branch was cut short",
+                 "[node][recovery]") {
+  REQUIRE(journal().open(request("op-1")));
+  restart();
+  const auto found = recover();
+  REQUIRE(found.ended.size() == 1);
+  CHECK(found.ended[0].report.outcome.code == ec::interrupted);
+  CHECK(found.ended[0].report.outcome.message
+        == "the node was killed before the pause; no snapshot was made");
+}

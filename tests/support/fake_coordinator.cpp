@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/fake_coordinator.hpp"
+
+#include "actors/harden.hpp"
+
+namespace forkfleet::test {
+
+namespace {
+
+using self_ptr = coordinator_actor::stateful_pointer<fake_coordinator_state>;
+
+constexpr milliseconds pass_on_limit{5000};
+
+branch_report report_for(const branch_request& x) {
+  return {.operation = x.operation,
+          .sandbox = x.sandbox,
+          .tag = x.tag,
+          .method = "fake",
+          .stages = {{stage::admit, microseconds{0}, microseconds{7}}}};
+}
+
+caf::result<branch_report> on_branch(self_ptr self, const branch_request& x) {
+  if (x.sandbox.value == "missing")
+    return to_caf_error(ec::unknown_sandbox, x.sandbox.value);
+  if (x.sandbox.value == "silent") {
+    self->state.silent.push_back(self->make_response_promise<branch_report>());
+    return self->state.silent.back();
+  }
+  if (!x.sandbox.value.starts_with("on-"))
+    return report_for(x);
+  const auto node = self->state.nodes.find(x.sandbox.value.substr(3));
+  if (node == self->state.nodes.end())
+    return to_caf_error(ec::node_down, x.sandbox.value);
+  auto promise = self->make_response_promise<branch_report>();
+  self->request(node->second, pass_on_limit, x)
+    .then([promise](const branch_report& y) mutable { promise.deliver(y); },
+          [promise](caf::error& y) mutable { promise.deliver(y); });
+  return promise;
+}
+
+caf::result<node_welcome> on_hello(self_ptr self, const node_hello& x,
+                                   const node_actor& handle) {
+  if (self->state.check)
+    if (auto known = self->state.check(handle, x.host); !known)
+      return to_caf_error(known.error());
+  self->state.nodes[x.host.value] = handle;
+  return node_welcome{.epoch = 3, .heartbeat = milliseconds{100}};
+}
+
+} // namespace
+
+coordinator_actor::behavior_type fake_coordinator(self_ptr self,
+                                                  peer_check check) {
+  harden(self);
+  self->state.check = std::move(check);
+  return {
+    [self](const branch_request& x) { return on_branch(self, x); },
+    [](const operation_query& x) { return operation_status{x.operation}; },
+    [](const restore_request& x) {
+      return restore_report{.operation = x.operation, .tag = x.tag};
+    },
+    [](const stop_request&) { return done{}; },
+    [](const remove_request&) { return done{}; },
+    [](const nodes_request&) {
+      return node_list{.nodes = {node_info{.host = {"h1"}}}};
+    },
+    [](const sandboxes_request&) { return sandbox_list{}; },
+    [](const snapshots_request&) { return snapshot_list{}; },
+    [](const events_request&) { return event_list{}; },
+    [self](const node_hello& x, const node_actor& y) {
+      return on_hello(self, x, y);
+    },
+    [](const inventory_page&) { return done{}; },
+    [](const node_heartbeat&) { return heartbeat_ack{.epoch = 3}; },
+    [](const node_events&) { return done{}; },
+    [](const node_goodbye&) { return done{}; },
+  };
+}
+
+} // namespace forkfleet::test

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// A snapshot store with the few verbs that its tests need.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "node/storage/disk_snapshot_store.hpp"
+
+namespace forkfleet::test {
+
+inline constexpr uint64_t page = 4096;
+inline constexpr uint64_t mib = 1u << 20;
+
+/// A store in `path`, as a node has it. Opens again what lies there.
+class store_world {
+public:
+  explicit store_world(const std::string& path, uint64_t memory_bytes = 5 * mib)
+    : path_(path), memory_bytes_(memory_bytes) {
+    start();
+  }
+
+  disk_snapshot_store& store() { return *store_; }
+  disk_snapshot_store* operator->() { return store_.get(); }
+  const std::string& path() const { return path_; }
+
+  /// The node dies and starts again.
+  void restart();
+
+  staging_request request(const std::string& operation,
+                          const std::string& tag) const;
+
+  tl::expected<staging_ptr, staging_failure> stage(const std::string& operation,
+                                                   const std::string& tag);
+
+  /// Writes what a driver would: pages that `seed` chooses, and vmstate.
+  void fill(staging_area& area, unsigned seed) const;
+
+  expected<snapshot_info> seal(staging_area& area, const std::string& operation,
+                               const std::string& tag,
+                               const std::string& parent = "");
+
+  /// All of a branch' storage, from stage to seal.
+  expected<snapshot_info> branch(const std::string& operation,
+                                 const std::string& tag, unsigned seed = 1,
+                                 const std::string& parent = "");
+
+  std::vector<std::string> tags();
+  std::vector<std::string> staged() const;
+
+private:
+  void start();
+
+  std::string path_;
+  uint64_t memory_bytes_;
+  std::shared_ptr<disk_snapshot_store> store_;
+};
+
+/// What `fill` writes to vmstate.
+std::string vmstate_text(unsigned seed);
+
+} // namespace forkfleet::test
