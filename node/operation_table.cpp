@@ -32,12 +32,6 @@ void operation_table::withdraw(const operation_id& operation) {
     entries_.erase(it);
 }
 
-void operation_table::progress(const branch_report& so_far) {
-  const auto it = entries_.find(so_far.operation);
-  if (it != entries_.end() && !it->second.ended)
-    it->second.report = so_far;
-}
-
 void operation_table::finish(const branch_report& report) {
   const auto it = entries_.find(report.operation);
   if (it == entries_.end() || it->second.ended)

@@ -31,9 +31,6 @@ public:
   /// Forgets a running operation that never started.
   void withdraw(const operation_id& operation);
 
-  /// Notes how far a running operation is.
-  void progress(const branch_report& so_far);
-
   /// Closes a running operation.
   void finish(const branch_report& report);
 
