@@ -51,14 +51,15 @@ inline std::string to_string(stage x) {
 }
 
 /// What to capture.
-enum class branch_mode : uint8_t { automatic, full, live };
+enum class branch_mode : uint8_t { automatic, full, live, diff };
 
 constexpr auto enum_table(branch_mode) {
   using enum branch_mode;
   return std::to_array<schema::enum_entry<branch_mode>>({
-    {automatic, "auto", "live where the driver can, else full"},
-    {full, "full", "copy all memory while the guest stands still"},
+    {automatic, "auto", "the cheapest that the driver and the disk allow"},
+    {full, "full", "all memory, in a snapshot that needs no other"},
     {live, "live", "write-protect memory; copy it while the guest runs"},
+    {diff, "diff", "what changed since the snapshot before"},
   });
 }
 
@@ -119,6 +120,7 @@ struct branch_request {
   snapshot_tag tag = {};
   branch_mode mode = branch_mode::automatic;
   milliseconds deadline{0};
+  milliseconds max_pause{0};
   uint64_t epoch = 0;
 
   friend bool operator==(const branch_request&,
@@ -138,6 +140,9 @@ struct branch_request {
       schema::field("mode", &branch_request::mode, "What to capture."),
       schema::field("deadline_ms", &branch_request::deadline,
                     "Time left for the whole branch; 0 takes the fleet's."),
+      schema::field("max_pause_ms", &branch_request::max_pause,
+                    "Refuse rather than let the guest stand for longer; 0 "
+                    "takes the fleet's."),
       schema::field("epoch", &branch_request::epoch, "The coordinator's epoch.",
                     schema::need::optional, schema::access::internal),
     };
@@ -154,13 +159,22 @@ struct branch_report {
   failure outcome = {};
   branch_mode mode = branch_mode::automatic;
   std::string method = {};
+  std::string reason = {};
+  snapshot_tag base = {};
   microseconds pause{0};
   microseconds vmm_pause{0};
+  microseconds predicted_pause{0};
+  milliseconds max_pause{0};
+  microseconds delayed{0};
   microseconds total{0};
   std::vector<stage_timing> stages = {};
   uint64_t memory_bytes = 0;
   uint64_t written_bytes = 0;
   uint64_t vmstate_bytes = 0;
+  uint64_t passes = 0;
+  uint64_t residual_bytes = 0;
+  uint64_t dirty_bytes_per_second = 0;
+  uint64_t unwritten_bytes = 0;
   reserve_outcome reserve = reserve_outcome::not_tried;
   uint64_t reserved_bytes = 0;
   uint64_t missing_bytes = 0;
@@ -182,13 +196,24 @@ struct branch_report {
       schema::field("outcome", &branch_report::outcome,
                     "none: the snapshot is sealed."),
       schema::field("mode", &branch_report::mode,
-                    "What was captured: full or live."),
+                    "What was captured: full, diff or live."),
       schema::field("method", &branch_report::method, "How the driver did it."),
+      schema::field("reason", &branch_report::reason,
+                    "Why not a better method or mode; empty: it is the best."),
+      schema::field("base", &branch_report::base,
+                    "The snapshot that a diff is relative to."),
       schema::field("pause_us", &branch_report::pause,
                     "How long the guest stood still: from its stop to it "
                     "seen running."),
       schema::field("vmm_pause_us", &branch_report::vmm_pause,
                     "The pause by the VMM's own stamps; 0 where it has none."),
+      schema::field("predicted_pause_us", &branch_report::predicted_pause,
+                    "What the pause was expected to be just before it."),
+      schema::field("max_pause_ms", &branch_report::max_pause,
+                    "The pause that was allowed; 0: any."),
+      schema::field("delayed_us", &branch_report::delayed,
+                    "How long the pause was put off: for a shorter one, or "
+                    "for unwritten data."),
       schema::field("total_us", &branch_report::total,
                     "From the request's arrival at the node to its end."),
       schema::field("stages", &branch_report::stages,
@@ -199,6 +224,16 @@ struct branch_report {
                     "What was written to the snapshot's files."),
       schema::field("vmstate_bytes", &branch_report::vmstate_bytes,
                     "The device state's size."),
+      schema::field("passes", &branch_report::passes,
+                    "Copies of changed memory while the guest still ran."),
+      schema::field("residual_bytes", &branch_report::residual_bytes,
+                    "What was copied while the guest stood still."),
+      schema::field("dirty_bytes_per_second",
+                    &branch_report::dirty_bytes_per_second,
+                    "How fast the guest changed its memory; 0: not measured."),
+      schema::field("unwritten_bytes", &branch_report::unwritten_bytes,
+                    "Earlier snapshots' data that was not yet on the disk "
+                    "when the guest was paused."),
       schema::field("reserve", &branch_report::reserve,
                     "What became of the reservation."),
       schema::field("reserved_bytes", &branch_report::reserved_bytes,

@@ -105,6 +105,8 @@ struct snapshot_info {
   uint64_t stored_bytes = 0;
   microseconds created_at{0};
   std::string directory = {};
+  snapshot_tag base = {};
+  uint64_t depth = 0;
 
   friend bool operator==(const snapshot_info&, const snapshot_info&) = default;
   static constexpr schema::about about{"snapshot_info", "One sealed snapshot."};
@@ -131,6 +133,11 @@ struct snapshot_info {
                     "When it was sealed, in Unix time."),
       schema::field("directory", &snapshot_info::directory,
                     "Its directory on the host."),
+      schema::field("base", &snapshot_info::base,
+                    "The snapshot without which it cannot be read; empty: "
+                    "it needs no other."),
+      schema::field("depth", &snapshot_info::depth,
+                    "Diffs down to a flat image; 0: it has one."),
     };
   }
 };

@@ -158,7 +158,7 @@ private:
       if (!staged)
         return tl::unexpected(staged.error().error);
       staging_ = std::move(*staged);
-      plan_.memory_fd = staging_->memory_fd();
+      plan_.memory = &staging_->memory();
       plan_.vmstate_fd = staging_->vmstate_fd();
       return {};
     });
@@ -178,8 +178,9 @@ private:
   bool track() {
     return calm(stage::track, [this]() -> status {
       prepared_ = true;
-      if (auto ready = context_.vmm->prepare(plan_, until_); !ready)
-        return ready;
+      const auto ready = context_.vmm->prepare(plan_, until_);
+      if (!ready)
+        return tl::unexpected(ready.error());
       if (context_.now() >= until_)
         return fail(ec::deadline_exceeded,
                     "before the pause; the guest never stood still");
@@ -192,6 +193,7 @@ private:
   /// hide a paused guest.
   void stand_still() {
     auto& vmm = *context_.vmm;
+    const auto mark = pause_mark{context_.gate.get()};
     const auto start = context_.now();
     const auto limit = start + context_.policy.pause_max;
     std::ignore = fault_point("stage.pause");
@@ -240,6 +242,7 @@ private:
         return tl::unexpected(captured.error());
       prepared_ = false;
       report_.method = captured->method;
+      report_.reason = captured->reason;
       report_.vmm_pause = captured->vmm_pause;
       if (captured->stood.count() > 0)
         report_.pause = std::min(report_.pause, captured->stood);
@@ -268,6 +271,7 @@ private:
         return tl::unexpected(sealed.error());
       snapshot_ = std::move(*sealed);
       report_.root_hash = snapshot_.root_hash;
+      context_.vmm->commit(snapshot_.root_hash);
       return {};
     });
   }

@@ -10,6 +10,7 @@
 #include "actors/fleet_protocol.hpp"
 #include "config/fleet_file.hpp"
 #include "node/operation_journal.hpp"
+#include "node/pause_gate.hpp"
 #include "node/snapshot_store.hpp"
 #include "node/vmm.hpp"
 
@@ -23,6 +24,8 @@ struct branch_context {
   host_name host = {};
   snapshot_tag parent = {}; // the snapshot that the source came from
   config::branch_section policy = {};
+  /// Closed while this branch's guest stands; may be empty.
+  pause_gate_ptr gate = {};
   /// The steady clock, and the time when the node took the request.
   std::function<std::chrono::steady_clock::time_point()> now = {};
   std::chrono::steady_clock::time_point arrival = {};

@@ -34,6 +34,10 @@ public:
   /// The name in the fleet file and in manifests.
   virtual std::string name() const = 0;
 
+  /// How many segments of a memory_layout a child can map; 1: only a flat
+  /// image. What has more is flattened before `start`.
+  virtual std::size_t segments_max() const { return 1; }
+
   /// Starts, attaches to or restores the VM of `plan`; returns when it
   /// answers and, unless it was attached, runs. What it must remember to
   /// find the VM again it writes to the directory before the VM exists.

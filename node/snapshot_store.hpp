@@ -5,22 +5,38 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "actors/sandbox_protocol.hpp"
+#include "node/memory_image.hpp"
 #include "node/vmm.hpp"
 
 namespace forkfleet {
+
+/// How a snapshot's memory lies on the disk.
+enum class memory_form : uint8_t {
+  flat,  // memory.bin, all of it
+  diff,  // memory.diff, what differs from the base
+  clone, // memory.bin, cloned from the base's, with the changes written in
+};
 
 /// What a branch asks of the store before it pauses the guest.
 struct staging_request {
   operation_id operation = {};
   snapshot_tag tag = {};
-  uint64_t memory_bytes = 0;  // the exact size that memory.bin will have
+  uint64_t memory_bytes = 0;  // the exact size of the guest's memory
   uint64_t vmstate_bytes = 0; // a generous guess; the file may end shorter
   reserve_policy policy = reserve_policy::best_effort;
+  memory_form form = memory_form::flat;
+  /// For diff and clone: a snapshot of this store and the root hash that it
+  /// must have.
+  snapshot_tag base = {};
+  std::string base_hash = {};
+  /// For diff and clone: about how much will be written. Reserved.
+  uint64_t expected_bytes = 0;
 };
 
 /// What the reservation came to, also when it failed.
@@ -36,8 +52,10 @@ struct reservation {
 class staging_area {
 public:
   virtual ~staging_area() = default;
-  virtual int memory_fd() const = 0;
+  /// Where the guest's memory goes.
+  virtual memory_sink& memory() = 0;
   virtual int vmstate_fd() const = 0;
+  /// Grows when the sink is told to expect more.
   virtual const reservation& reserved() const = 0;
 };
 
@@ -68,9 +86,25 @@ struct seal_request {
 struct snapshot_files {
   snapshot_info info = {};
   run_contract contract = {};
-  std::string memory_path = {};
+  memory_layout memory = {};
   std::string vmstate_path = {};
 };
+
+/// What a check of a whole snapshot came to.
+struct verify_result {
+  uint64_t bytes = 0;  // read
+  uint64_t hashes = 0; // compared
+};
+
+/// What an archive holds and takes.
+struct archive_result {
+  snapshot_info info = {};
+  std::string path = {};
+  uint64_t bytes = 0; // of the archive file
+};
+
+/// Who does long work asks it between two steps: true ends the work.
+using stop_asked = std::function<bool()>;
 
 /// The snapshots of one node. Thread-safe: several workers use it at once.
 class snapshot_store {
@@ -78,7 +112,9 @@ public:
   virtual ~snapshot_store() = default;
 
   /// Makes the staging directory and reserves its files with fallocate(2).
-  /// snapshot_exists when the tag is sealed or in the making.
+  /// snapshot_exists when the tag is sealed or in the making. For diff and
+  /// clone: unknown_snapshot or invalid_request when the base is not there or
+  /// is another one; the base cannot be removed while this is in the making.
   virtual tl::expected<staging_ptr, staging_failure>
   stage(const staging_request& request) = 0;
 
@@ -93,10 +129,51 @@ public:
   virtual std::vector<snapshot_info> list() = 0;
 
   /// The files of one, for a restore. unknown_snapshot; snapshot_corrupt
-  /// when its manifest and files do not agree.
+  /// when its manifest and files do not agree, or its chain is broken.
   virtual expected<snapshot_files> open(const snapshot_tag& tag) = 0;
 
-  /// Removes one; unknown_snapshot.
+  /// The memory of one, to be read.
+  virtual expected<memory_image_ptr> image(const snapshot_tag& tag) = 0;
+
+  /// The snapshot with this root hash; an empty tag when there is none.
+  virtual snapshot_info find_root(const std::string& root_hash) = 0;
+
+  /// Whether files can be cloned here, so that a clone costs no copy.
+  virtual bool can_clone() = 0;
+
+  /// Gives a diff a flat image of its own, so that it needs its base no
+  /// more; correct when it has one. Works in the background of everything
+  /// else, and stands still while a guest does. interrupted when `stop` says
+  /// so; then nothing has changed.
+  virtual status flatten(const snapshot_tag& tag, const stop_asked& stop) = 0;
+
+  /// Reads all of a snapshot and compares every hash. snapshot_corrupt names
+  /// the first part that differs.
+  virtual expected<verify_result> verify(const snapshot_tag& tag,
+                                         const stop_asked& stop) = 0;
+
+  /// Writes one file that holds all of a snapshot, whatever its chain looks
+  /// like; `path` must be free. Errors leave no file.
+  virtual expected<archive_result> export_to(const snapshot_tag& tag,
+                                             const std::string& path,
+                                             const stop_asked& stop) = 0;
+
+  /// Makes a snapshot of such a file, checked before it is seen; under
+  /// `tag`, or under its own when that is empty.
+  virtual expected<archive_result> import_from(const std::string& path,
+                                               const snapshot_tag& tag,
+                                               const stop_asked& stop) = 0;
+
+  /// Waits until the flat images that are not yet on the disk are below
+  /// their bound, so that a pause does not meet them. Before a pause, never
+  /// in one. deadline_exceeded names how much is unwritten.
+  virtual status settle(deadline_point until) = 0;
+
+  /// Bytes of snapshots that were written and are not yet on the disk.
+  virtual uint64_t unwritten_bytes() = 0;
+
+  /// Removes one; unknown_snapshot. invalid_request names the diffs that
+  /// need it as their base, and the remedy.
   virtual status remove(const snapshot_tag& tag) = 0;
 
   /// Free bytes for new snapshots, 0 when it cannot be told.

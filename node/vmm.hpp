@@ -2,31 +2,46 @@
 // The seam to a VM: what a driver can do with one running sandbox. QEMU and
 // the simulated VMM implement it. Knows no CAF.
 //
-// A branch calls, on one thread and in this order: prepare, pause, capture,
-// resume, drain; or abandon after a failure. The guest runs during prepare
-// and drain and stands still from pause to resume.
+// A branch calls, on one thread and in this order: estimate, prepare, refine
+// as often as it likes, pause, capture, resume, drain, and when the snapshot is
+// sealed commit; or abandon after a failure. The guest runs before pause and
+// after resume, and stands still in between.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "actors/branch_protocol.hpp"
 #include "actors/error.hpp"
+#include "node/memory_image.hpp"
 
 namespace forkfleet {
 
 /// A point on the steady clock by which a call must have returned.
 using deadline_point = std::chrono::steady_clock::time_point;
 
-/// What this VM allows.
+/// What this VM allows. An obstacle says why a mode is not to be had; empty
+/// when it is.
 struct vmm_capabilities {
   bool full = false;
+  bool diff = false;
   bool live = false;
-  /// Why `live` is not to be had, for the report; empty when it is.
+  std::string full_obstacle = {};
+  std::string diff_obstacle = {};
   std::string live_obstacle = {};
+  /// Whether `full` copies memory while the guest runs and stops it only for
+  /// the rest; otherwise the guest stands for the whole copy.
+  bool full_is_tracked = false;
+  /// Whether a diff needs the base that `tracked_since` names; otherwise
+  /// contents are compared, and any base will do.
+  bool diff_is_tracked = false;
+  /// Whether storage is written or synced while the guest stands, such as
+  /// disks that a stop flushes: unwritten data then lengthens the pause.
+  bool pause_touches_storage = false;
 };
 
 /// Where the VM stands.
@@ -86,20 +101,56 @@ struct vmm_description {
   std::string debug_console = {}; // socket of port 0xe9
 };
 
-/// What one branch is to capture, and the open files that it goes to. The
-/// files belong to the caller and stay open until drain or abandon returned.
+/// Which pages of the guest's memory a capture takes.
+enum class capture_scope : uint8_t {
+  all,     // all that may differ from zero; the sink starts as zeros
+  changed, // at least those that differ from the base
+};
+
+/// The snapshot that a capture of `changed` is relative to.
+struct capture_base {
+  std::string root_hash = {};
+  memory_image_ptr image = {}; // its memory
+};
+
+/// What one branch is to capture, and where it goes. Sink and file belong to
+/// the caller and stay open until drain or abandon returned.
 struct capture_plan {
   operation_id operation = {};
-  branch_mode mode = branch_mode::live; // full or live
-  int memory_fd = -1;                   // flat guest memory; zeros may stay
-                                        // unwritten
-  int vmstate_fd = -1;                  // device state
+  branch_mode mode = branch_mode::live; // full, diff or live
+  capture_scope scope = capture_scope::all;
+  capture_base base = {};        // empty unless `changed`
+  memory_sink* memory = nullptr; // not needed by estimate
+  int vmstate_fd = -1;           // device state; not needed by estimate
   std::chrono::milliseconds pause_max{5000};
+  /// The pause that is wished for; 0: the shortest without long waits. The
+  /// driver copies on while the guest runs as long as that brings it nearer.
+  std::chrono::microseconds pause_wish{0};
+  /// Asked between two passes: whether to give up. May be empty.
+  std::function<bool()> is_cancelled = {};
+};
+
+/// What a capture would come to, told before anything is reserved.
+struct capture_estimate {
+  std::string method = {}; // such as "tracked"
+  std::string reason = {}; // why not a better one; empty: it is the best
+  uint64_t bytes = 0;      // about how much will go to the sink
+};
+
+/// What the pause will come to as things stand now.
+struct capture_forecast {
+  std::chrono::microseconds pause{0};
+  uint64_t residual_bytes = 0;         // to be copied while the guest stands
+  uint64_t dirty_bytes_per_second = 0; // 0 also where it is not measured
+  uint64_t passes = 0;                 // over memory, while the guest ran
+  /// Whether another pass can make the pause shorter.
+  bool can_refine = false;
 };
 
 /// What a capture came to. Complete after drain.
 struct capture_result {
   std::string method = {};                // such as "background-snapshot"
+  std::string reason = {};                // why not a better one
   std::chrono::microseconds vmm_pause{0}; // by the VMM's stamps; 0: none
   /// From the VMM's stamp of the stop to the guest seen running, where the
   /// guest still ran for a part of the pause stage; 0: it stood for all of it.
@@ -107,6 +158,8 @@ struct capture_result {
   uint64_t memory_bytes = 0;
   uint64_t written_bytes = 0;
   uint64_t vmstate_bytes = 0;
+  uint64_t residual_bytes = 0; // copied while the guest stood
+  uint64_t passes = 0;
   std::vector<std::string> warnings = {};
 };
 
@@ -129,8 +182,23 @@ public:
   /// What a snapshot of it needs to run again.
   virtual run_contract contract() const = 0;
 
-  /// All that may take time, allocate or fail, while the guest runs.
-  virtual status prepare(const capture_plan& plan, deadline_point until) = 0;
+  /// The root hash of the snapshot that this VM's changes are known against:
+  /// the last one committed, or the one that a child was started from. Empty
+  /// when changes are not tracked, or not without a gap.
+  virtual std::string tracked_since() const = 0;
+
+  /// What a capture by this plan would come to, and by which method. Touches
+  /// neither the guest nor what is tracked. unsupported names the obstacle.
+  virtual expected<capture_estimate> estimate(const capture_plan& plan,
+                                              deadline_point until) = 0;
+
+  /// All that may take time, allocate or fail, while the guest runs: also
+  /// copies of memory into the sink.
+  virtual expected<capture_forecast> prepare(const capture_plan& plan,
+                                             deadline_point until) = 0;
+
+  /// One more pass while the guest runs. Without harm where it is no use.
+  virtual expected<capture_forecast> refine(deadline_point until) = 0;
 
   /// Stops the vCPUs. After an error the guest may stand: call resume.
   virtual status pause(deadline_point until) = 0;
@@ -143,8 +211,13 @@ public:
   /// returns guest_stuck when it could not.
   virtual status resume(deadline_point until) = 0;
 
-  /// Completes the plan's files, unsynced. The guest runs.
+  /// Completes sink and file, unsynced. The guest runs.
   virtual expected<capture_result> drain(deadline_point until) = 0;
+
+  /// What was drained last is sealed under this root hash: changes count from
+  /// there. Until this is called they count from the base before, and what a
+  /// failed capture took is part of the next one.
+  virtual void commit(const std::string& root_hash) noexcept = 0;
 
   /// Gives up the capture in progress, without harm to the guest; also
   /// correct when there is none.

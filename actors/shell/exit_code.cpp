@@ -22,6 +22,7 @@ exit_code exit_code_of(ec code) {
     case ec::not_permitted:
       return exit_code::not_permitted;
     case ec::node_busy:
+    case ec::pause_too_long:
     case ec::disk_full:
     case ec::quota_exceeded:
       return exit_code::no_capacity;
@@ -31,6 +32,7 @@ exit_code exit_code_of(ec code) {
     case ec::deadline_exceeded:
       return exit_code::unreachable;
     case ec::unsupported:
+    case ec::cancelled:
     case ec::io_failed:
     case ec::vmm_unreachable:
     case ec::vmm_refused:

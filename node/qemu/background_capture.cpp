@@ -37,7 +37,7 @@ public:
     if (auto given = give_fd(x_.qmp, pipe->writer.get(), until); !given)
       return given;
     stage_ = stage::prepared;
-    sink_ = std::make_shared<gated_sink>(plan.memory_fd, plan.vmstate_fd);
+    sink_ = std::make_shared<gated_sink>(*plan.memory, plan.vmstate_fd);
     task_.emplace(std::move(pipe->reader), sink_,
                   split_plan{x_.memory_bytes, x_.memory_block});
     x_.qmp.forget_events();

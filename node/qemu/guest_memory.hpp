@@ -14,14 +14,6 @@
 
 namespace forkfleet::qemu {
 
-/// A part of the guest's memory, as offsets into it.
-struct memory_range {
-  uint64_t begin = 0;
-  uint64_t end = 0;
-
-  friend bool operator==(const memory_range&, const memory_range&) = default;
-};
-
 /// One mapping of a process.
 struct mapping {
   uint64_t begin = 0;

@@ -11,7 +11,6 @@ namespace forkfleet::qemu {
 namespace {
 
 constexpr std::array<uint8_t, page_bytes> zeros{};
-constexpr const char* memory_name = "the snapshot's memory.bin";
 constexpr const char* vmstate_name = "the snapshot's vmstate";
 
 } // namespace
@@ -35,7 +34,7 @@ status page_writer::page(uint64_t address, byte_view bytes) {
 status page_writer::flush() {
   if (run_.empty())
     return {};
-  auto done = write_at(fd_, run_, begin_, memory_name);
+  auto done = sink_.write(begin_, run_);
   written_ += done ? run_.size() : 0;
   begin_ += run_.size();
   run_.clear();

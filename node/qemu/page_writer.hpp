@@ -9,6 +9,7 @@
 #include <mutex>
 #include <vector>
 
+#include "node/memory_image.hpp"
 #include "node/qemu/stream_splitter.hpp"
 
 namespace forkfleet::qemu {
@@ -16,12 +17,13 @@ namespace forkfleet::qemu {
 /// Whether a page holds only zeros.
 bool is_zero_page(byte_view page);
 
-/// Pages into a file; the first write error is returned and ends the use.
+/// Pages into a sink, neighbours together; the first error is returned and
+/// ends the use.
 class page_writer {
 public:
-  explicit page_writer(int fd) : fd_{fd} {}
+  explicit page_writer(memory_sink& sink) : sink_{sink} {}
 
-  /// The bytes are copied; they are in the file after `flush`.
+  /// The bytes are copied; they are in the sink after `flush`.
   status page(uint64_t address, byte_view bytes);
 
   /// Writes what was not yet written.
@@ -31,7 +33,7 @@ public:
 
 private:
   static constexpr std::size_t run_bytes_max = 1 << 20;
-  int fd_;
+  memory_sink& sink_;
   uint64_t begin_ = 0;
   uint64_t written_ = 0;
   std::vector<uint8_t> run_ = {}; // neighbours from `begin_` on
@@ -52,8 +54,8 @@ private:
 /// Both, as a splitter's sink for another thread than the capture's.
 class gated_sink : public split_sink {
 public:
-  gated_sink(int memory_fd, int vmstate_fd)
-    : memory_{memory_fd}, vmstate_{vmstate_fd} {}
+  gated_sink(memory_sink& memory, int vmstate_fd)
+    : memory_{memory}, vmstate_{vmstate_fd} {}
 
   status data_page(uint64_t address, byte_view page) override;
   status zero_page(uint64_t address) override;

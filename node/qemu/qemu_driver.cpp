@@ -84,7 +84,7 @@ expected<vmm_ptr> qemu_driver::shared::launch(const start_plan& plan,
   auto record = vm_record{.qmp = path_in(plan, qmp_socket),
                           .watchdog = path_in(plan, watchdog_socket)};
   if (plan.snapshot)
-    record.memory_path = plan.snapshot->memory_path;
+    record.memory_path = plan.snapshot->memory.files.front();
   record.contract = to_contract(*x, "");
   if (auto kept = save(record, plan.directory); !kept)
     return tl::unexpected(kept.error());

@@ -38,7 +38,10 @@ expected<vmm_capabilities> qemu_vmm::capabilities(deadline_point until) {
     return *capabilities_;
   if (auto ready = parts_.qmp->ensure_connected(until); !ready)
     return tl::unexpected(ready.error());
-  auto result = vmm_capabilities{.full = true, .live = true};
+  auto result =
+    vmm_capabilities{.full = true,
+                     .live = true,
+                     .diff_obstacle = "what changed in this VM is not tracked"};
   // The capability cannot be touched while an earlier capture drains.
   if (auto idle = wait_until_idle(*parts_.qmp, until); !idle)
     return tl::unexpected(idle.error());
@@ -64,20 +67,35 @@ vmm_health qemu_vmm::health(deadline_point until) {
                                             : vmm_health::stuck;
 }
 
-status qemu_vmm::prepare(const capture_plan& plan, deadline_point until) {
+expected<capture_estimate> qemu_vmm::estimate(const capture_plan& plan,
+                                              deadline_point until) {
+  if (plan.scope == capture_scope::changed)
+    return fail(ec::unsupported, "what changed in this VM is not tracked");
+  return capture_estimate{.method =
+                            std::string{make_method(plan.mode, until)->name()},
+                          .bytes = parts_.contract.memory_bytes};
+}
+
+expected<capture_forecast> qemu_vmm::prepare(const capture_plan& plan,
+                                             deadline_point until) {
   abandon();
   warnings_.clear();
   pause_max_ = plan.pause_max;
   if (auto ready = check_guest(until); !ready)
-    return ready;
+    return tl::unexpected(ready.error());
   if (auto fixed = check_disks(until); !fixed)
-    return fixed;
+    return tl::unexpected(fixed.error());
   ensure_keeper(until);
   method_ = make_method(plan.mode, until);
-  auto prepared = method_->prepare(plan, until);
-  if (!prepared)
+  if (auto prepared = method_->prepare(plan, until); !prepared) {
     abandon();
-  return prepared;
+    return tl::unexpected(prepared.error());
+  }
+  return capture_forecast{};
+}
+
+expected<capture_forecast> qemu_vmm::refine(deadline_point) {
+  return capture_forecast{};
 }
 
 status qemu_vmm::check_guest(deadline_point until) {

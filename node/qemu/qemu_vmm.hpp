@@ -40,11 +40,17 @@ public:
   vmm_health health(deadline_point until) override;
   vmm_description describe() const override { return parts_.description; }
   run_contract contract() const override { return parts_.contract; }
-  status prepare(const capture_plan& plan, deadline_point until) override;
+  std::string tracked_since() const override { return {}; }
+  expected<capture_estimate> estimate(const capture_plan& plan,
+                                      deadline_point until) override;
+  expected<capture_forecast> prepare(const capture_plan& plan,
+                                     deadline_point until) override;
+  expected<capture_forecast> refine(deadline_point until) override;
   status pause(deadline_point until) override;
   status capture(deadline_point until) override;
   status resume(deadline_point until) override;
   expected<capture_result> drain(deadline_point until) override;
+  void commit(const std::string&) noexcept override {}
   void abandon() noexcept override;
   status stop(deadline_point until) override;
 

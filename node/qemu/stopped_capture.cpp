@@ -55,7 +55,7 @@ status stopped_capture::capture(deadline_point until) {
 }
 
 expected<capture_result> stopped_capture::drain(deadline_point until) {
-  auto memory = page_writer{plan_.memory_fd};
+  auto memory = page_writer{*plan_.memory};
   for (const auto& range : touched_) {
     if (std::chrono::steady_clock::now() >= until)
       return fail(ec::deadline_exceeded, "writing the captured memory");

@@ -24,7 +24,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr int poll_interval_ms = 2;
-constexpr auto end_patience = std::chrono::seconds{5};
+constexpr auto launch_end_patience = std::chrono::seconds{5};
 constexpr std::size_t log_tail_bytes = 500;
 
 bool is_program(const std::string& path) {
@@ -178,7 +178,7 @@ expected<running_vm> launch_vm(const keeper_command& command,
   if (!qmp) {
     if (auto pidfd = open_process(process))
       static_cast<void>(
-        end_process(pidfd->get(), {}, steady_clock::now() + end_patience)
+        end_process(pidfd->get(), {}, steady_clock::now() + launch_end_patience)
           .has_value());
     return tl::unexpected(with_log(qmp.error(), command.directory));
   }
@@ -237,7 +237,7 @@ void end_unfinished(const std::string& directory,
     return;
   if (auto pidfd = open_process(link->identity().vmm))
     static_cast<void>(
-      end_process(pidfd->get(), {}, steady_clock::now() + end_patience)
+      end_process(pidfd->get(), {}, steady_clock::now() + launch_end_patience)
         .has_value());
 }
 

@@ -67,23 +67,11 @@ status write_at(int fd, const void* data, std::size_t size, uint64_t offset,
   return {};
 }
 
-status write_page(int fd, uint64_t page, uint64_t tick) {
-  auto bytes = std::array<char, page_bytes>{};
+status write_page(memory_sink& memory, uint64_t page, uint64_t tick) {
+  auto bytes = std::array<uint8_t, page_bytes>{};
   const auto head = page_head{page_magic, page, tick, mix(page, tick)};
   std::memcpy(bytes.data(), &head, sizeof head);
-  return write_at(fd, bytes.data(), bytes.size(), page * page_bytes,
-                  "write the snapshot's memory");
-}
-
-status grow(int fd, uint64_t size) {
-  struct stat known = {};
-  if (fstat(fd, &known) != 0)
-    return tl::unexpected{errno_failure(errno, "look at the memory file")};
-  if (static_cast<uint64_t>(known.st_size) >= size)
-    return {};
-  if (ftruncate(fd, static_cast<off_t>(size)) != 0)
-    return tl::unexpected{errno_failure(errno, "grow the memory file")};
-  return {};
+  return memory.write(page * page_bytes, bytes);
 }
 
 /// Reads up to `size` bytes; what lies beyond the file's end stays zero.
@@ -176,16 +164,14 @@ status check_instant(const guest_image& image) {
   return {};
 }
 
-expected<uint64_t> write_memory(const guest_image& image, int fd) {
-  if (auto good = grow(fd, image.memory_bytes); !good)
-    return tl::unexpected{good.error()};
-  if (auto good = write_page(fd, 0, image.tick); !good)
+expected<uint64_t> write_memory(const guest_image& image, memory_sink& memory) {
+  if (auto good = write_page(memory, 0, image.tick); !good)
     return tl::unexpected{good.error()};
   uint64_t written = page_bytes;
   for (uint64_t page = 0; page < image.ticks.size(); ++page) {
     if (image.ticks[page] == 0)
       continue;
-    if (auto good = write_page(fd, page + 1, image.ticks[page]); !good)
+    if (auto good = write_page(memory, page + 1, image.ticks[page]); !good)
       return tl::unexpected{good.error()};
     written += page_bytes;
   }

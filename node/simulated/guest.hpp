@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "actors/error.hpp"
+#include "node/memory_image.hpp"
 
 namespace forkfleet {
 
@@ -34,9 +35,9 @@ void run_guest(guest_image& guest, uint64_t tick);
 /// first page that is not.
 status check_instant(const guest_image& image);
 
-/// Writes the pages that are not all zeros at their place in the file, and
-/// makes it at least as long as the memory. Returns the bytes written.
-expected<uint64_t> write_memory(const guest_image& image, int fd);
+/// Writes the pages that are not all zeros at their place. Returns the bytes
+/// written.
+expected<uint64_t> write_memory(const guest_image& image, memory_sink& memory);
 
 /// Writes the device state: what a restore must know beside the memory.
 /// Returns its size.

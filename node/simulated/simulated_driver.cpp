@@ -11,7 +11,8 @@ namespace {
 expected<guest_image> first_memory(const start_plan& plan) {
   if (!plan.snapshot)
     return boot_guest(plan.spec.memory.value);
-  return read_guest(plan.snapshot->memory_path, plan.snapshot->vmstate_path);
+  return read_guest(plan.snapshot->memory.files.front(),
+                    plan.snapshot->vmstate_path);
 }
 
 uint64_t vcpus_of(const start_plan& plan) {

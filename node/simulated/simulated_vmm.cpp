@@ -31,7 +31,10 @@ simulated_vmm::simulated_vmm(simulated_machine_ptr machine,
 expected<vmm_capabilities> simulated_vmm::capabilities(deadline_point) {
   if (machine_->health() == vmm_health::gone)
     return gone();
-  return vmm_capabilities{.full = true, .live = true};
+  return vmm_capabilities{.full = true,
+                          .live = true,
+                          .diff_obstacle =
+                            "a simulated VM does not track changes"};
 }
 
 vmm_health simulated_vmm::health(deadline_point) {
@@ -54,13 +57,29 @@ run_contract simulated_vmm::contract() const {
           .vcpus = machine_->vcpus()};
 }
 
-status simulated_vmm::prepare(const capture_plan& plan, deadline_point until) {
-  return act(stage::track, until, [&]() -> status {
+expected<capture_estimate> simulated_vmm::estimate(const capture_plan& plan,
+                                                   deadline_point) {
+  if (plan.scope == capture_scope::changed)
+    return fail(ec::unsupported, "a simulated VM does not track changes");
+  return capture_estimate{.method = driver_name,
+                          .bytes = machine_->memory_bytes()};
+}
+
+expected<capture_forecast> simulated_vmm::prepare(const capture_plan& plan,
+                                                  deadline_point until) {
+  const auto done = act(stage::track, until, [&]() -> status {
     plan_ = plan;
     captured_.reset();
     result_ = {};
     return {};
   });
+  if (!done)
+    return tl::unexpected{done.error()};
+  return capture_forecast{};
+}
+
+expected<capture_forecast> simulated_vmm::refine(deadline_point) {
+  return capture_forecast{};
 }
 
 status simulated_vmm::pause(deadline_point until) {
@@ -174,8 +193,8 @@ status simulated_vmm::write_files() {
   }
   result_.method = "simulated";
   result_.memory_bytes = image.memory_bytes;
-  if (plan_->memory_fd >= 0) {
-    const auto written = write_memory(image, plan_->memory_fd);
+  if (plan_->memory) {
+    const auto written = write_memory(image, *plan_->memory);
     if (!written)
       return tl::unexpected{written.error()};
     result_.written_bytes = *written;

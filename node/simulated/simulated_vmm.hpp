@@ -33,11 +33,17 @@ public:
   vmm_health health(deadline_point until) override;
   vmm_description describe() const override;
   run_contract contract() const override;
-  status prepare(const capture_plan& plan, deadline_point until) override;
+  std::string tracked_since() const override { return {}; }
+  expected<capture_estimate> estimate(const capture_plan& plan,
+                                      deadline_point until) override;
+  expected<capture_forecast> prepare(const capture_plan& plan,
+                                     deadline_point until) override;
+  expected<capture_forecast> refine(deadline_point until) override;
   status pause(deadline_point until) override;
   status capture(deadline_point until) override;
   status resume(deadline_point until) override;
   expected<capture_result> drain(deadline_point until) override;
+  void commit(const std::string&) noexcept override {}
   void abandon() noexcept override;
   status stop(deadline_point until) override;
 

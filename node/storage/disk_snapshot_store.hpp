@@ -38,6 +38,20 @@ public:
   void discard(const operation_id& operation) noexcept override;
   std::vector<snapshot_info> list() override;
   expected<snapshot_files> open(const snapshot_tag& tag) override;
+  expected<memory_image_ptr> image(const snapshot_tag& tag) override;
+  snapshot_info find_root(const std::string& root_hash) override;
+  bool can_clone() override { return false; }
+  status flatten(const snapshot_tag& tag, const stop_asked& stop) override;
+  expected<verify_result> verify(const snapshot_tag& tag,
+                                 const stop_asked& stop) override;
+  expected<archive_result> export_to(const snapshot_tag& tag,
+                                     const std::string& path,
+                                     const stop_asked& stop) override;
+  expected<archive_result> import_from(const std::string& path,
+                                       const snapshot_tag& tag,
+                                       const stop_asked& stop) override;
+  status settle(deadline_point) override { return {}; }
+  uint64_t unwritten_bytes() override { return 0; }
   /// Also removes what lies under this tag and is not listed because it is
   /// damaged. Gone from sight at once, from the disk when it returns.
   status remove(const snapshot_tag& tag) override;
@@ -49,10 +63,6 @@ public:
   /// names; what could not be removed is left for the next start and stands
   /// in `problems`. Never touches a staging of this life.
   std::vector<std::string> recover();
-
-  /// Reads all of a snapshot and compares every hash. snapshot_corrupt
-  /// names the first extent that differs; unknown_snapshot.
-  status verify(const snapshot_tag& tag);
 
   /// What was found wrong on the disk and left alone, for the log.
   std::vector<std::string> problems();

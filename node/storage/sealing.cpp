@@ -66,8 +66,12 @@ status write_manifest(const std::string& path, const std::string& text) {
 expected<snapshot_manifest> complete_staging(const std::string& directory,
                                              const staging_area& files,
                                              snapshot_manifest manifest) {
-  const hash_job memory{.fd = files.memory_fd(),
-                        .path = directory + "/" + memory_file,
+  const auto memory_path = directory + "/" + memory_file;
+  const auto opened = open_file(memory_path, O_RDWR);
+  if (!opened)
+    return tl::unexpected<failure>(opened.error());
+  const hash_job memory{.fd = opened->get(),
+                        .path = memory_path,
                         .bytes = manifest.memory_bytes,
                         .start_writeback = true};
   const hash_job vmstate{.fd = files.vmstate_fd(),

@@ -163,11 +163,13 @@ expected<snapshot_files> disk_snapshot_store::open(const snapshot_tag& tag) {
   const auto directory = directory_of(tag);
   return snapshot_files{.info = describe(*manifest),
                         .contract = manifest->contract,
-                        .memory_path = directory + "/" + memory_file,
+                        .memory = flat_layout(directory + "/" + memory_file,
+                                              manifest->memory_bytes),
                         .vmstate_path = directory + "/" + vmstate_file};
 }
 
-status disk_snapshot_store::verify(const snapshot_tag& tag) {
+expected<verify_result> disk_snapshot_store::verify(const snapshot_tag& tag,
+                                                    const stop_asked&) {
   if (!knows(tag))
     return fail(ec::unknown_snapshot, tag.value);
   const auto manifest = load_manifest(tag);
@@ -177,7 +179,42 @@ status disk_snapshot_store::verify(const snapshot_tag& tag) {
   auto good = check_extents(directory + "/" + memory_file, *manifest);
   if (good)
     good = check_vmstate(directory + "/" + vmstate_file, *manifest);
-  return good;
+  if (!good)
+    return tl::unexpected<failure>(good.error());
+  return verify_result{.bytes =
+                         manifest->memory_bytes + manifest->vmstate_bytes,
+                       .hashes = manifest->extents.size() + 1};
+}
+
+expected<memory_image_ptr> disk_snapshot_store::image(const snapshot_tag& tag) {
+  return fail(ec::unsupported, tag.value + " cannot be read yet");
+}
+
+snapshot_info disk_snapshot_store::find_root(const std::string& root_hash) {
+  const std::lock_guard lock{mutex_};
+  for (const auto& [tag, info] : index_)
+    if (info.root_hash == root_hash)
+      return info;
+  return {};
+}
+
+status disk_snapshot_store::flatten(const snapshot_tag& tag,
+                                    const stop_asked&) {
+  if (!knows(tag))
+    return fail(ec::unknown_snapshot, tag.value);
+  return {};
+}
+
+expected<archive_result> disk_snapshot_store::export_to(const snapshot_tag& tag,
+                                                        const std::string&,
+                                                        const stop_asked&) {
+  return fail(ec::unsupported, "export of " + tag.value);
+}
+
+expected<archive_result>
+disk_snapshot_store::import_from(const std::string& path, const snapshot_tag&,
+                                 const stop_asked&) {
+  return fail(ec::unsupported, "import of " + path);
 }
 
 std::vector<std::string> disk_snapshot_store::problems() {

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cstring>
 #include <fcntl.h>
+#include <optional>
 #include <unistd.h>
 
 #include "node/storage/fault.hpp"
 #include "node/storage/file.hpp"
+#include "node/storage/flat_sink.hpp"
 #include "node/storage/reservation.hpp"
 
 namespace forkfleet {
@@ -19,11 +21,12 @@ constexpr uint64_t block_bytes = 4096;
 
 class disk_staging_area final : public staging_area {
 public:
-  int memory_fd() const override { return memory.get(); }
+  memory_sink& memory() override { return *sink; }
   int vmstate_fd() const override { return vmstate.get(); }
   const reservation& reserved() const override { return numbers; }
 
-  unique_fd memory;
+  unique_fd memory_file;
+  std::optional<flat_sink> sink;
   unique_fd vmstate;
   unique_fd manifest;
   reservation numbers;
@@ -47,6 +50,7 @@ public:
       return give_up(sized.error());
     if (auto fault = fault_point("staging.reserved"); !fault)
       return give_up(fault.error());
+    area_->sink.emplace(area_->memory_file.get(), path_of(memory_file));
     return std::move(area_);
   }
 
@@ -59,7 +63,7 @@ private:
     if (auto fault = fault_point("staging.made"); !fault)
       return fault;
     for (const auto& [name, fd] :
-         {std::pair{memory_file, &area_->memory},
+         {std::pair{memory_file, &area_->memory_file},
           std::pair{vmstate_file, &area_->vmstate},
           std::pair{manifest_file, &area_->manifest}}) {
       auto opened = open_file(path_of(name), O_RDWR | O_CREAT | O_EXCL);
@@ -72,7 +76,7 @@ private:
 
   status reserve_files() {
     using enum reserve_shape;
-    auto done = reserve_one(area_->memory, request_.memory_bytes, exact);
+    auto done = reserve_one(area_->memory_file, request_.memory_bytes, exact);
     if (done)
       done = reserve_one(area_->vmstate, request_.vmstate_bytes, at_most);
     if (done)
@@ -111,7 +115,7 @@ private:
     if (area_->numbers.reserved_bytes != 0)
       return {};
     const auto bytes = static_cast<off_t>(request_.memory_bytes);
-    if (::ftruncate(area_->memory.get(), bytes) != 0)
+    if (::ftruncate(area_->memory_file.get(), bytes) != 0)
       return tl::unexpected<failure>(
         errno_failure(errno, "size " + path_of(memory_file)));
     return {};

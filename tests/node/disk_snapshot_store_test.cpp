@@ -55,7 +55,7 @@ TEST_CASE_METHOD(store_fixture, "a sealed snapshot is listed, opens, verifies",
   CHECK(files->info == *info);
   CHECK(files->contract.driver == "simulated");
   CHECK(read_small_file(files->vmstate_path) == vmstate_text(1));
-  CHECK(world->verify({"snap-1"}));
+  CHECK(world->verify({"snap-1"}, {}));
   CHECK(world.staged().empty());
 }
 
@@ -180,7 +180,7 @@ TEST_CASE_METHOD(store_fixture, "a flipped bit is found by verify",
   REQUIRE(world.branch("op-1", "snap-1"));
   const auto* const file = GENERATE(memory_file, vmstate_file);
   damage(sealed_file("snap-1", file), 3);
-  const auto good = world->verify({"snap-1"});
+  const auto good = world->verify({"snap-1"}, {});
   REQUIRE_FALSE(good);
   CHECK(good.error().code == ec::snapshot_corrupt);
   CHECK(good.error().message.find(file) != std::string::npos);

@@ -8,6 +8,7 @@
 #include <catch2/catch.hpp>
 
 #include "actors/unique_fd.hpp"
+#include "node/storage/flat_sink.hpp"
 
 using namespace forkfleet;
 
@@ -15,6 +16,7 @@ namespace {
 
 struct memory_file {
   unique_fd fd{memfd_create("guest", MFD_CLOEXEC)};
+  flat_sink sink{fd.get(), "guest"};
   std::string path() const {
     return "/proc/self/fd/" + std::to_string(fd.get());
   }
@@ -60,9 +62,9 @@ TEST_CASE("pages of two instants are seen", "[node][guest][safety]") {
 TEST_CASE("a guest comes back from its files as it was", "[node][guest]") {
   const auto tick = GENERATE(0u, 1u, 7u, 100000u);
   const auto guest = guest_at(tick);
-  const auto memory = memory_file{};
+  auto memory = memory_file{};
   const auto state = memory_file{};
-  REQUIRE(write_memory(guest, memory.fd.get()));
+  REQUIRE(write_memory(guest, memory.sink));
   REQUIRE(write_vmstate(guest, state.fd.get()));
   const auto back = read_guest(memory.path(), state.path());
   REQUIRE(back);
@@ -71,21 +73,21 @@ TEST_CASE("a guest comes back from its files as it was", "[node][guest]") {
 
 TEST_CASE("memory and device state of two instants do not make a guest",
           "[node][guest][safety]") {
-  const auto memory = memory_file{};
+  auto memory = memory_file{};
   const auto state = memory_file{};
-  REQUIRE(write_memory(guest_at(50), memory.fd.get()));
+  REQUIRE(write_memory(guest_at(50), memory.sink));
   REQUIRE(write_vmstate(guest_at(51), state.fd.get()));
   CHECK(read_guest(memory.path(), state.path()).error().code
         == ec::snapshot_corrupt);
 }
 
 TEST_CASE("damaged and missing files are named", "[node][guest]") {
-  const auto memory = memory_file{};
+  auto memory = memory_file{};
   const auto state = memory_file{};
   CHECK(read_guest("/nowhere/m", "/nowhere/v").error().code == ec::io_failed);
   CHECK(read_guest(memory.path(), state.path()).error().code
         == ec::snapshot_corrupt);
-  REQUIRE(write_memory(guest_at(50), memory.fd.get()));
+  REQUIRE(write_memory(guest_at(50), memory.sink));
   REQUIRE(write_vmstate(guest_at(50), state.fd.get()));
   REQUIRE(pwrite(memory.fd.get(), "x", 1, 2 * 4096 + 16) == 1);
   const auto back = read_guest(memory.path(), state.path());

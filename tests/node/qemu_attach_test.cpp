@@ -104,15 +104,17 @@ TEST_CASE_METHOD(vm_fixture,
                                          .memory_bytes = asked->memory_bytes});
   auto files = snapshot_files{};
   files.contract = to_contract(*asked, (*qmp)->version());
-  files.memory_path = home() + "/memory";
+  const auto memory_path = home() + "/memory";
+  files.memory = flat_layout(memory_path, asked->memory_bytes);
   files.vmstate_path = home() + "/vmstate";
   constexpr int flags = O_RDWR | O_CREAT | O_CLOEXEC;
-  const auto memory = unique_fd{::open(files.memory_path.c_str(), flags, 0600)};
+  const auto memory = unique_fd{::open(memory_path.c_str(), flags, 0600)};
+  auto sink = flat_sink{memory.get(), memory_path};
   const auto state = unique_fd{::open(files.vmstate_path.c_str(), flags, 0600)};
   REQUIRE(::ftruncate(memory.get(), static_cast<off_t>(asked->memory_bytes))
           == 0);
-  REQUIRE(method->prepare(
-    {.memory_fd = memory.get(), .vmstate_fd = state.get()}, soon()));
+  REQUIRE(
+    method->prepare({.memory = &sink, .vmstate_fd = state.get()}, soon()));
   REQUIRE(method->pause(soon()));
   REQUIRE(method->capture(soon()));
   REQUIRE((*qmp)->execute("cont", soon()));

@@ -27,7 +27,8 @@ void branch_until(vmm& vm, const capture_plan& plan, step last) {
     if (last == here)
       ::raise(SIGKILL);
   };
-  end_at(step::prepare, vm.prepare(plan, soon()));
+  end_at(step::prepare,
+         vm.prepare(plan, soon()).map([](const capture_forecast&) {}));
   end_at(step::pause, vm.pause(soon()));
   end_at(step::capture, vm.capture(soon()));
   end_at(step::resume, vm.resume(soon()));
@@ -60,7 +61,7 @@ TEST_CASE_METHOD(vm_fixture,
   const auto source = plan("source");
   auto vm = start(source);
   check_guest(*vm, 100);
-  const auto lost = make_snapshot("lost", *vm);
+  auto lost = make_snapshot("lost", *vm);
   forget(vm);
   const int code = in_other_process([&] {
     if (auto mine = driver().adopt(source, soon()))
@@ -84,7 +85,7 @@ TEST_CASE_METHOD(vm_fixture,
   auto vm = start(source);
   check_guest(*vm, 100);
   const auto debug = vm->describe().debug_console;
-  const auto made = make_snapshot("torn", *vm);
+  auto made = make_snapshot("torn", *vm);
   forget(vm);
   auto hang_in_pause = [&] {
     auto mine = driver().adopt(source, soon());
@@ -116,7 +117,7 @@ TEST_CASE_METHOD(vm_fixture, "an abandoned branch does no harm at any step",
     return;
   const auto vm = start("source");
   check_guest(*vm, 100);
-  const auto made = make_snapshot("abandoned", *vm);
+  auto made = make_snapshot("abandoned", *vm);
   for (const auto mode : {branch_mode::live, branch_mode::full})
     for (int steps = 1; steps <= 4; ++steps) {
       CAPTURE(schema::name_of(mode), steps);
@@ -142,8 +143,9 @@ TEST_CASE_METHOD(vm_fixture, "a full disk costs the snapshot, never the guest",
   const auto full = unique_fd{::open("/dev/full", O_RDWR | O_CLOEXEC)};
   for (const auto mode : {branch_mode::live, branch_mode::full}) {
     CAPTURE(schema::name_of(mode));
-    const auto plan = capture_plan{
-      .mode = mode, .memory_fd = full.get(), .vmstate_fd = full.get()};
+    auto sink = flat_sink{full.get(), "/dev/full"};
+    const auto plan =
+      capture_plan{.mode = mode, .memory = &sink, .vmstate_fd = full.get()};
     REQUIRE(vm->prepare(plan, soon()));
     REQUIRE(vm->pause(soon()));
     REQUIRE(vm->capture(soon()));
@@ -170,7 +172,7 @@ TEST_CASE_METHOD(vm_fixture, "a disk that can be written refuses the branch",
   with_disk.spec.disks = {
     {.path = path, .format = "raw", .readonly = is_readonly}};
   const auto vm = start(with_disk);
-  const auto made = make_snapshot("one", *vm);
+  auto made = make_snapshot("one", *vm);
   const auto prepared = vm->prepare(made.plan(branch_mode::live), soon());
   CHECK(prepared.has_value() == is_readonly);
   if (!prepared) {
@@ -227,7 +229,7 @@ TEST_CASE_METHOD(vm_fixture, "a VMM that was killed is gone, and said so",
     return;
   const auto source = plan("source");
   const auto vm = start(source);
-  const auto made = make_snapshot("none", *vm);
+  auto made = make_snapshot("none", *vm);
   const auto pidfd =
     qemu::open_process(qemu::identify(static_cast<pid_t>(vm->describe().pid)));
   REQUIRE(pidfd);

@@ -56,7 +56,7 @@ TEST_CASE("a node killed in a branch leaves a whole snapshot or none",
   REQUIRE(seen.size() == (is_late ? 1 : 0));
   for (const auto& info : seen) {
     CHECK(info.operation == operation_id{"op-1"});
-    CHECK(world->verify(info.tag));
+    CHECK(world->verify(info.tag, {}));
   }
   // The next branch is right, also under the same name where it is free.
   CHECK(world.branch("op-2", is_late ? "snap-2" : "snap-1"));

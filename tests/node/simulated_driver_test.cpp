@@ -14,7 +14,7 @@ TEST_CASE_METHOD(vmm_fixture, "a child goes on where its parent stood",
   REQUIRE(vm->drain(soon()));
   plan.id = {"child"};
   plan.snapshot = snapshot_files{.contract = vm->contract(),
-                                 .memory_path = path(memory),
+                                 .memory = flat_layout(path(memory), 1 << 20),
                                  .vmstate_path = path(vmstate)};
   const auto child = start();
   CHECK(child->describe().vcpus == 2);

@@ -11,6 +11,7 @@
 
 #include "actors/unique_fd.hpp"
 #include "node/simulated/simulated_driver.hpp"
+#include "node/storage/flat_sink.hpp"
 
 namespace forkfleet::test {
 
@@ -29,6 +30,7 @@ struct vmm_fixture {
   simulated_driver driver{{.time = time, .faults = faults, .host = host}};
   unique_fd memory{memfd_create("memory", MFD_CLOEXEC)};
   unique_fd vmstate{memfd_create("vmstate", MFD_CLOEXEC)};
+  flat_sink sink{memory.get(), "memory"};
   start_plan plan{.id = {"s1"}, .spec = {.memory = {1 << 20}, .vcpus = 2}};
 
   vmm_ptr start() {
@@ -37,10 +39,8 @@ struct vmm_fixture {
     return *vm;
   }
   deadline_point soon() const { return now + 1s; }
-  capture_plan capture() const {
-    return {.operation = {"op"},
-            .memory_fd = memory.get(),
-            .vmstate_fd = vmstate.get()};
+  capture_plan capture() {
+    return {.operation = {"op"}, .memory = &sink, .vmstate_fd = vmstate.get()};
   }
   std::string path(const unique_fd& fd) const {
     return "/proc/self/fd/" + std::to_string(fd.get());
@@ -48,7 +48,7 @@ struct vmm_fixture {
   status run_to(vmm& vm, stage last) {
     using step = std::function<status()>;
     const auto steps = std::vector<step>{
-      [&] { return vm.prepare(capture(), soon()); },
+      [&] { return vm.prepare(capture(), soon()).map([](const auto&) {}); },
       [&] { return vm.pause(soon()); },
       [&] { return vm.capture(soon()); },
       [&] { return vm.resume(soon()); },

@@ -36,7 +36,7 @@ TEST_CASE("memory keeps its reserved extents through a whole seal",
   const auto sealed = world.path() + "/snapshots/snap-1/";
   CHECK(stored_bytes(sealed + memory_file) >= reserved);
   CHECK(stored_bytes(sealed + vmstate_file) <= 64 * 1024);
-  CHECK(world->verify({"snap-1"}));
+  CHECK(world->verify({"snap-1"}, {}));
   CHECK(world->remove({"snap-1"}));
   CHECK(world.staged().empty());
 }
@@ -122,7 +122,7 @@ TEST_CASE("a branch without reservation is sealed where the disk cannot",
     return skip(disk.error().message);
   store_world world{(*disk)->path() + "/node"};
   REQUIRE(world.branch("op-1", "snap-1"));
-  CHECK(world->verify({"snap-1"}));
+  CHECK(world->verify({"snap-1"}, {}));
 }
 
 TEST_CASE("a branch that reserves nothing may be larger than the disk",
@@ -137,5 +137,5 @@ TEST_CASE("a branch that reserves nothing may be larger than the disk",
   REQUIRE(area);
   CHECK((*area)->reserved().outcome == reserve_outcome::not_tried);
   REQUIRE(world.seal(**area, "op-1", "snap-1"));
-  CHECK(world->verify({"snap-1"}));
+  CHECK(world->verify({"snap-1"}, {}));
 }

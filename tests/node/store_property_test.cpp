@@ -49,7 +49,7 @@ public:
       expected_staged.push_back(operation);
     CHECK(world_.staged() == expected_staged);
     for (const auto& [tag, seed] : sealed_)
-      CHECK(world_->verify({tag}));
+      CHECK(world_->verify({tag}, {}));
   }
 
 private:

@@ -2,12 +2,15 @@
 #include "tests/support/simulated_disk.hpp"
 
 #include <sys/mman.h>
+#include <unistd.h>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "node/simulated/faults.hpp"
 #include "node/simulated/guest.hpp"
+#include "node/storage/file.hpp"
+#include "node/storage/flat_sink.hpp"
 
 namespace forkfleet::test {
 
@@ -50,14 +53,29 @@ private:
 class open_staging : public staging_area {
 public:
   open_staging(disk_files files, reservation reserved)
-    : files_(std::move(files)), reserved_(std::move(reserved)) {}
-  int memory_fd() const override { return files_.memory->get(); }
+    : files_(std::move(files)), reserved_(std::move(reserved)),
+      sink_(files_.memory->get(), "memory") {}
+  memory_sink& memory() override { return sink_; }
   int vmstate_fd() const override { return files_.vmstate->get(); }
   const reservation& reserved() const override { return reserved_; }
 
 private:
   disk_files files_;
   reservation reserved_;
+  flat_sink sink_;
+};
+
+/// The memory of a sealed snapshot.
+class file_image : public memory_image {
+public:
+  explicit file_image(disk_files files) : files_(std::move(files)) {}
+  uint64_t bytes() const override { return files_.bytes; }
+  status read(uint64_t address, std::span<uint8_t> into) const override {
+    return read_at(files_.memory->get(), into, address, "memory");
+  }
+
+private:
+  disk_files files_;
 };
 
 class store : public snapshot_store {
@@ -86,6 +104,9 @@ public:
                             .memory = make_file("memory"),
                             .vmstate = make_file("vmstate"),
                             .bytes = request.memory_bytes};
+    if (ftruncate(files.memory->get(), static_cast<off_t>(files.bytes)) != 0)
+      return tl::unexpected{
+        staging_failure{{ec::io_failed, "the disk failed"}, {}}};
     disk_->staged[request.operation] = files;
     here.leave();
     return std::make_unique<open_staging>(
@@ -134,9 +155,59 @@ public:
     const auto& snapshot = found->second;
     return snapshot_files{.info = snapshot.info,
                           .contract = snapshot.contract,
-                          .memory_path = path_of(snapshot.files.memory),
+                          .memory = flat_layout(path_of(snapshot.files.memory),
+                                                snapshot.files.bytes),
                           .vmstate_path = path_of(snapshot.files.vmstate)};
   }
+
+  expected<memory_image_ptr> image(const snapshot_tag& tag) override {
+    const auto found = disk_->sealed.find(tag);
+    if (found == disk_->sealed.end())
+      return fail(ec::unknown_snapshot, tag.value);
+    return std::make_shared<file_image>(found->second.files);
+  }
+
+  snapshot_info find_root(const std::string& root_hash) override {
+    for (const auto& [tag, snapshot] : disk_->sealed)
+      if (snapshot.info.root_hash == root_hash)
+        return snapshot.info;
+    return {};
+  }
+
+  bool can_clone() override { return false; }
+
+  status flatten(const snapshot_tag& tag, const stop_asked&) override {
+    const auto found = disk_->sealed.find(tag);
+    if (found == disk_->sealed.end())
+      return fail(ec::unknown_snapshot, tag.value);
+    found->second.info.depth = 0;
+    found->second.info.base = {};
+    return {};
+  }
+
+  expected<verify_result> verify(const snapshot_tag& tag,
+                                 const stop_asked&) override {
+    const auto found = disk_->sealed.find(tag);
+    if (found == disk_->sealed.end())
+      return fail(ec::unknown_snapshot, tag.value);
+    const auto& files = found->second.files;
+    if (auto whole = disk_->check_whole(files); !whole)
+      return tl::unexpected{whole.error()};
+    return verify_result{.bytes = files.bytes, .hashes = 1};
+  }
+
+  expected<archive_result> export_to(const snapshot_tag&, const std::string&,
+                                     const stop_asked&) override {
+    return fail(ec::unsupported, "a simulated disk has no archives");
+  }
+
+  expected<archive_result> import_from(const std::string&, const snapshot_tag&,
+                                       const stop_asked&) override {
+    return fail(ec::unsupported, "a simulated disk has no archives");
+  }
+
+  status settle(deadline_point) override { return {}; }
+  uint64_t unwritten_bytes() override { return 0; }
 
   status remove(const snapshot_tag& tag) override {
     const auto here = place{access_, "remove"};

@@ -50,8 +50,9 @@ void store_world::fill(staging_area& area, unsigned seed) const {
   std::mt19937 dice{seed};
   for (uint64_t at = 0; at < memory_bytes_; at += page)
     if (dice() % 4 == 0) {
-      const std::string text(page, static_cast<char>(1 + dice() % 255));
-      REQUIRE(write_at(area.memory_fd(), text, at, "memory"));
+      const std::vector<uint8_t> bytes(page,
+                                       static_cast<uint8_t>(1 + dice() % 255));
+      REQUIRE(area.memory().write(at, bytes));
     }
   REQUIRE(write_at(area.vmstate_fd(), vmstate_text(seed), 0, "vmstate"));
 }

@@ -36,10 +36,11 @@ deadline_point soon() {
   return steady_clock::now() + std::chrono::seconds{40};
 }
 
-capture_plan snapshot_in_making::plan(branch_mode mode) const {
+capture_plan snapshot_in_making::plan(branch_mode mode) {
+  sink = std::make_unique<flat_sink>(memory.get(), "memory");
   return {.operation = {"op-1"},
           .mode = mode,
-          .memory_fd = memory.get(),
+          .memory = sink.get(),
           .vmstate_fd = vmstate.get()};
 }
 
@@ -105,9 +106,10 @@ snapshot_in_making vm_fixture::make_snapshot(const std::string& name,
   auto result = snapshot_in_making{};
   result.files.info.tag = {name};
   result.files.contract = vm.contract();
-  result.files.memory_path = home() + "/" + name + ".memory";
+  const auto memory_path = home() + "/" + name + ".memory";
+  result.files.memory = flat_layout(memory_path, vm.describe().memory_bytes);
   result.files.vmstate_path = home() + "/" + name + ".vmstate";
-  result.memory = create(result.files.memory_path);
+  result.memory = create(memory_path);
   result.vmstate = create(result.files.vmstate_path);
   const auto size = static_cast<off_t>(vm.describe().memory_bytes);
   REQUIRE(::ftruncate(result.memory.get(), size) == 0);
@@ -116,12 +118,14 @@ snapshot_in_making vm_fixture::make_snapshot(const std::string& name,
 
 snapshot_files vm_fixture::branch(vmm& vm, branch_mode mode,
                                   const std::string& name) {
-  const auto made = make_snapshot(name, vm);
+  auto made = make_snapshot(name, vm);
   auto check = [](const char* step, const status& done) {
     INFO(step << ": " << (done ? "" : to_string(done.error())));
     REQUIRE(done);
   };
-  check("prepare", vm.prepare(made.plan(mode), soon()));
+  check(
+    "prepare",
+    vm.prepare(made.plan(mode), soon()).map([](const capture_forecast&) {}));
   const auto paused = vm.pause(soon());
   const auto captured = paused ? vm.capture(soon()) : paused;
   const auto resumed = vm.resume(soon());

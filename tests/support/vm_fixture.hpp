@@ -12,6 +12,7 @@
 #include "actors/unique_fd.hpp"
 #include "examples/guest_watch.hpp"
 #include "node/qemu/qemu_driver.hpp"
+#include "node/storage/flat_sink.hpp"
 #include "tests/support/scratch.hpp"
 
 namespace forkfleet::test {
@@ -24,8 +25,9 @@ struct snapshot_in_making {
   snapshot_files files = {};
   unique_fd memory = {};
   unique_fd vmstate = {};
+  std::unique_ptr<flat_sink> sink = {}; // of the last plan
 
-  capture_plan plan(branch_mode mode) const;
+  capture_plan plan(branch_mode mode);
 };
 
 /// VMs of the example guest; all end with the test, at the latest.
