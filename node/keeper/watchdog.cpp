@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "node/keeper/log.hpp"
-#include "node/qemu/guest_status.hpp"
 
 namespace forkfleet::keeper {
 
@@ -15,24 +14,11 @@ constexpr auto call_patience = std::chrono::seconds{2};
 } // namespace
 
 status watchdog::check(deadline_point until) {
-  return query(until).map([](const std::string&) {});
-}
-
-expected<std::string> watchdog::query(deadline_point until) {
-  if (path_.empty())
-    return fail(ec::unsupported, "there is no second QMP socket");
-  if (!qmp_) {
-    auto made = qemu::qmp_client::connect(path_, until);
-    if (!made)
-      return tl::unexpected(made.error());
-    qmp_ = std::move(*made);
-  }
-  qmp_->forget_events();
-  return qemu::query_guest(*qmp_, until);
+  return line_->look(until).map([](const guest_stand&) {});
 }
 
 void watchdog::begin() {
-  busy_ = !path_.empty();
+  busy_ = has_line_;
   begun_ = clock::now();
 }
 
@@ -50,16 +36,13 @@ void watchdog::step_if_busy() {
 }
 
 status watchdog::look_and_resume(deadline_point until) {
-  const auto state = query(until);
-  if (!state)
-    return tl::unexpected(state.error());
-  if (!qemu::is_resumable(*state))
+  const auto found = line_->look(until);
+  if (!found)
+    return tl::unexpected(found.error());
+  if (!found->is_resumable)
     return {};
-  log_line("guest.resumed", "it was " + *state);
-  auto resumed = qmp_->execute("cont", until);
-  if (!resumed)
-    return tl::unexpected(resumed.error());
-  return {};
+  log_line("guest.resumed", "it was " + found->name);
+  return line_->resume(until);
 }
 
 } // namespace forkfleet::keeper

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Resumes a guest over the second QMP socket, in small steps, until it is
-// seen to run and no late command of a dead node can stop it any more.
+// Resumes a guest over the keeper's own line to it, in small steps, until it
+// is seen to run and no late command of a dead node can stop it any more.
 #pragma once
 
 #include <chrono>
 #include <memory>
 #include <string>
 
-#include "node/qemu/qmp_client.hpp"
+#include "node/keeper/guest_line.hpp"
 
 namespace forkfleet::keeper {
 
-/// A dead node's last command may still lie in QEMU's socket when the guest
-/// was resumed: it is watched for this long.
+/// A dead node's last command may still lie in the VMM's socket when the
+/// guest was resumed: it is watched for this long.
 inline constexpr auto watch_time = std::chrono::seconds{1};
 
 /// The longest time that a resume is tried for.
@@ -21,13 +21,15 @@ inline constexpr auto rescue_time_max = std::chrono::minutes{5};
 /// How often a step is due.
 inline constexpr auto step_interval = std::chrono::milliseconds{50};
 
-/// The second QMP socket of one VM.
+/// The second line to one VM.
 class watchdog {
 public:
   using clock = std::chrono::steady_clock;
 
-  /// `path` of the socket; empty: there is none, and nothing can be done.
-  explicit watchdog(std::string path) : path_{std::move(path)} {}
+  /// The socket as make_line takes it; empty: there is none, and nothing can
+  /// be done.
+  explicit watchdog(const std::string& socket)
+    : has_line_{!socket.empty()}, line_{make_line(socket)} {}
 
   /// Whether the VM answers, so that it could be resumed.
   status check(deadline_point until);
@@ -42,11 +44,10 @@ public:
   void step_if_busy();
 
 private:
-  expected<std::string> query(deadline_point until);
   status look_and_resume(deadline_point until);
 
-  std::string path_;
-  std::unique_ptr<qemu::qmp_client> qmp_ = {};
+  bool has_line_;
+  std::unique_ptr<guest_line> line_;
   bool busy_ = false;
   clock::time_point begun_ = {};
 };

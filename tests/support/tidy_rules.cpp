@@ -60,7 +60,7 @@ constexpr std::array directions{
   direction{"examples/", "coordinator/", ""},
 };
 
-constexpr std::array<std::string_view, 13> caf_free{
+constexpr std::array<std::string_view, 14> caf_free{
   "config/",
   "actors/schema/",
   "actors/ids.hpp",
@@ -69,6 +69,7 @@ constexpr std::array<std::string_view, 13> caf_free{
   "node/driver.hpp",
   "node/snapshot_store.hpp",
   "node/operation_journal.hpp",
+  "node/firecracker/",
   "node/qemu/",
   "node/storage/",
   "node/simulated/",

@@ -131,6 +131,7 @@ const std::vector<coverage>& coverages() {
     {"examples/guest/counter.cpp", "tests/examples/guest_test.cpp"},
     {"examples/guest/ports.cpp", "tests/examples/guest_test.cpp"},
     {"node/branch_run.cpp", "tests/simulation/"},
+    {"node/firecracker/", "tests/node/firecracker_api_test.cpp"},
     {"node/host_worker.cpp", "tests/simulation/"},
     {"node/keeper/", "tests/node/qemu_safety_test.cpp"},
     {"node/qemu/", "tests/node/qemu_branch_test.cpp"},
