@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
+#include "actors/disk_calls.hpp"
 #include "actors/durable_file.hpp"
 
 namespace forkfleet {
@@ -26,7 +27,7 @@ failure taken(const std::string& directory, const std::string& path) {
 expected<directory_lock> directory_lock::take(const std::string& directory) {
   const auto path = directory + "/lock";
   constexpr int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
-  unique_fd fd{::open(path.c_str(), flags, 0600)};
+  unique_fd fd{disk::open(path.c_str(), flags, 0600)};
   if (!fd)
     return tl::unexpected<failure>(errno_failure(errno, "open " + path));
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
@@ -36,8 +37,8 @@ expected<directory_lock> directory_lock::take(const std::string& directory) {
   }
   // For people only: the lock is the kernel's, so a stale number is harmless.
   const auto owner = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(fd.get(), 0) != 0
-      || ::pwrite(fd.get(), owner.data(), owner.size(), 0) < 0)
+  if (disk::truncate(fd.get(), 0) != 0
+      || disk::write_at(fd.get(), owner.data(), owner.size(), 0) < 0)
     return tl::unexpected<failure>(errno_failure(errno, "write " + path));
   return directory_lock{std::move(fd)};
 }

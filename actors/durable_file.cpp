@@ -2,10 +2,10 @@
 #include "actors/durable_file.hpp"
 
 #include <cerrno>
-#include <cstdio>
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "actors/disk_calls.hpp"
 #include "actors/unique_fd.hpp"
 
 namespace forkfleet {
@@ -26,7 +26,7 @@ std::string parent_of(const std::string& path) {
 
 status write_all(int fd, std::string_view content, const std::string& path) {
   while (!content.empty()) {
-    const auto n = ::write(fd, content.data(), content.size());
+    const auto n = disk::write(fd, content.data(), content.size());
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0)
@@ -38,12 +38,12 @@ status write_all(int fd, std::string_view content, const std::string& path) {
 
 status write_and_sync(const std::string& path, std::string_view content) {
   constexpr int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
-  const unique_fd fd{::open(path.c_str(), flags, 0600)};
+  const unique_fd fd{disk::open(path.c_str(), flags, 0600)};
   if (!fd)
     return os_error("create", path);
   if (auto written = write_all(fd.get(), content, path); !written)
     return written;
-  if (::fdatasync(fd.get()) != 0)
+  if (disk::sync_data(fd.get()) != 0)
     return os_error("sync", path);
   return {};
 }
@@ -53,10 +53,10 @@ status write_and_sync(const std::string& path, std::string_view content) {
 status write_durably(const std::string& path, std::string_view content) {
   const auto fresh = path + std::string{unfinished_suffix};
   auto written = write_and_sync(fresh, content);
-  if (written && std::rename(fresh.c_str(), path.c_str()) != 0)
+  if (written && disk::rename(fresh.c_str(), path.c_str()) != 0)
     written = os_error("rename to", path);
   if (!written) {
-    ::unlink(fresh.c_str());
+    disk::remove(fresh.c_str());
     return written;
   }
   return sync_directory(parent_of(path));
@@ -95,13 +95,13 @@ status sync_directory(const std::string& path) {
     ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)};
   if (!fd)
     return os_error("open directory", path);
-  if (::fsync(fd.get()) != 0)
+  if (disk::sync_all(fd.get()) != 0)
     return os_error("sync directory", path);
   return {};
 }
 
 status make_directory(const std::string& path) {
-  if (::mkdir(path.c_str(), 0700) == 0)
+  if (disk::make_directory(path.c_str(), 0700) == 0)
     return {};
   if (errno != EEXIST)
     return os_error("make directory", path);
@@ -118,7 +118,7 @@ status make_directories(const std::string& path) {
        slash = path.find('/', slash + 1)) {
     // An existing parent may be a link, such as /var/run; mkdir says EEXIST.
     const auto parent = path.substr(0, slash);
-    if (::mkdir(parent.c_str(), 0700) != 0 && errno != EEXIST)
+    if (disk::make_directory(parent.c_str(), 0700) != 0 && errno != EEXIST)
       return os_error("make directory", parent);
   }
   return make_directory(path);

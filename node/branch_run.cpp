@@ -6,7 +6,7 @@
 #include <tuple>
 #include <utility>
 
-#include "node/storage/fault.hpp"
+#include "actors/fault.hpp"
 
 namespace forkfleet {
 

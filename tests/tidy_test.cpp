@@ -155,6 +155,18 @@ TEST_CASE("each rule of words finds what breaks it", "[tidy][words][safety]") {
   CHECK_FALSE(check_words(tree_of("coordinator/x.cpp", line)).empty());
 }
 
+TEST_CASE("a call that changes the disk past the seam is found",
+          "[tidy][words][safety]") {
+  const auto* line =
+    GENERATE("::rename(a, b);", "if (::fdatasync(fd) != 0)", "::pwrite(a);",
+             "return ::unlinkat(a, b, c);", "std::rename(a, b);");
+  CAPTURE(line);
+  CHECK_FALSE(check_words(tree_of("node/storage/x.cpp", line)).empty());
+  CHECK(check_words(tree_of("node/qemu/x.cpp", line)).empty());
+  CHECK(
+    check_words(tree_of("node/storage/x.cpp", "disk::rename(a, b);")).empty());
+}
+
 TEST_CASE("each rule of comments finds what breaks it",
           "[tidy][comments][safety]") {
   const auto* line =

@@ -7,7 +7,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "node/storage/fault.hpp"
+#include "actors/disk_calls.hpp"
+#include "actors/fault.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/reservation.hpp"
 #include "node/storage/staging.hpp"
@@ -24,15 +25,13 @@ constexpr std::string_view removed_prefix = ".removed-";
 
 /// Renames a directory to a name that must be free.
 status rename_to_free(const std::string& from, const std::string& to) {
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(),
-                  RENAME_NOREPLACE)
-      == 0)
+  if (disk::rename(from.c_str(), to.c_str(), RENAME_NOREPLACE) == 0)
     return {};
   int error = errno;
   if (error == EINVAL || error == ENOSYS) {
     // A file system without this flag. The plain call replaces at most an
     // empty directory, and no snapshot is one.
-    error = std::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+    error = disk::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
     if (error == 0)
       return {};
   }

@@ -8,6 +8,8 @@
 #include <memory>
 #include <sys/stat.h>
 
+#include "actors/disk_calls.hpp"
+
 namespace forkfleet {
 
 namespace {
@@ -68,7 +70,7 @@ status remove_at(int parent, const char* name, const std::string& path,
                  int depth) {
   // A directory answers EISDIR (or EPERM on some file systems); everything
   // else, links included, is gone after this.
-  if (::unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+  if (disk::remove_at(parent, name, 0) == 0 || errno == ENOENT)
     return {};
   if (errno != EISDIR && errno != EPERM)
     return os_error("remove", path);
@@ -78,7 +80,7 @@ status remove_at(int parent, const char* name, const std::string& path,
     return os_error("remove", path);
   if (auto empty = remove_content(fd.get(), path, depth); !empty)
     return empty;
-  if (::unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
+  if (disk::remove_at(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
     return os_error("remove directory", path);
   return {};
 }
@@ -87,7 +89,7 @@ status remove_at(int parent, const char* name, const std::string& path,
 
 expected<unique_fd> open_file(const std::string& path, int flags,
                               unsigned mode) {
-  unique_fd fd{::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, mode)};
+  unique_fd fd{disk::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, mode)};
   if (!fd)
     return os_error((flags & O_CREAT) != 0 ? "create" : "open", path);
   return fd;
@@ -114,8 +116,7 @@ status read_at(int fd, std::span<uint8_t> into, uint64_t offset,
 status write_at(int fd, std::span<const uint8_t> bytes, uint64_t offset,
                 const std::string& path) {
   while (!bytes.empty()) {
-    const auto n =
-      ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    const auto n = disk::write_at(fd, bytes.data(), bytes.size(), offset);
     if (n < 0 && errno == EINTR)
       continue;
     if (n < 0)
@@ -134,8 +135,35 @@ status write_at(int fd, std::string_view text, uint64_t offset,
 }
 
 status sync_data(int fd, const std::string& path) {
-  if (::fdatasync(fd) != 0)
+  if (disk::sync_data(fd) != 0)
     return os_error("sync", path);
+  return {};
+}
+
+status resize_file(int fd, uint64_t bytes, const std::string& path) {
+  if (disk::truncate(fd, bytes) != 0)
+    return os_error("size", path);
+  return {};
+}
+
+status clone_file(int fd, int source, const std::string& path) {
+  if (disk::clone(fd, source) == 0)
+    return {};
+  if (errno == EOPNOTSUPP || errno == ENOTTY || errno == ENOSYS
+      || errno == EXDEV || errno == EINVAL)
+    return fail(ec::unsupported, path + " cannot share another file's blocks");
+  return os_error("clone", path);
+}
+
+status rename_file(const std::string& from, const std::string& to) {
+  if (disk::rename(from.c_str(), to.c_str()) != 0)
+    return os_error("rename", from + " to " + to);
+  return {};
+}
+
+status remove_file(const std::string& path) {
+  if (disk::remove(path.c_str()) != 0 && errno != ENOENT)
+    return os_error("remove", path);
   return {};
 }
 

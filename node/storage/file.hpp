@@ -34,6 +34,20 @@ status write_at(int fd, std::string_view text, uint64_t offset,
 /// Returns when the file's bytes and size are on the disk.
 status sync_data(int fd, const std::string& path);
 
+/// Gives an open file its size; what it had beyond the end is freed.
+status resize_file(int fd, uint64_t bytes, const std::string& path);
+
+/// Makes all of `source` the content of `fd`, sharing its blocks. unsupported
+/// where the file system cannot, or the two lie on different ones.
+status clone_file(int fd, int source, const std::string& path);
+
+/// Renames a file, over another if there is one. Durable after a
+/// `sync_directory`.
+status rename_file(const std::string& from, const std::string& to);
+
+/// Removes a file; also correct when it is not there.
+status remove_file(const std::string& path);
+
 /// The size of an open file.
 expected<uint64_t> file_size(int fd, const std::string& path);
 

@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "actors/fault.hpp"
 #include "actors/schema/json.hpp"
-#include "node/storage/fault.hpp"
 #include "node/storage/file.hpp"
 
 namespace forkfleet {
@@ -122,7 +122,7 @@ void file_journal::set_aside(const std::string& name, const std::string& why) {
   const auto made = make_directory(directory);
   const auto kept = list_directory(directory);
   const bool has_room = made && kept && kept->size() < damaged_max;
-  if (!has_room || ::rename(path.c_str(), where.c_str()) != 0) {
+  if (!has_room || !rename_file(path, where)) {
     static_cast<void>(remove_tree(data_->operations(), name));
     where = "nowhere: it was removed";
   }
@@ -188,7 +188,7 @@ expected<uint64_t> file_journal::take_place(const branch_request& request) {
 
 void file_journal::forget(const operation_id& operation) {
   for (const auto suffix : {entry_suffix, pause_suffix})
-    ::unlink(path_of(operation, suffix).c_str());
+    static_cast<void>(remove_file(path_of(operation, suffix)));
   const std::lock_guard lock{mutex_};
   known_.erase(operation);
 }
@@ -249,7 +249,7 @@ status file_journal::close(const branch_report& report) {
   }
   if (auto written = write(ended, sequence); !written)
     return written;
-  ::unlink(path_of(report.operation, pause_suffix).c_str());
+  static_cast<void>(remove_file(path_of(report.operation, pause_suffix)));
   {
     const std::lock_guard lock{mutex_};
     known_[report.operation] = {sequence, std::move(ended), {}};
@@ -269,7 +269,7 @@ void file_journal::prune() {
   std::sort(ended.begin(), ended.end());
   ended.resize(ended.size() - entries_max);
   for (const auto& [sequence, operation] : ended) {
-    ::unlink(path_of(operation, entry_suffix).c_str());
+    static_cast<void>(remove_file(path_of(operation, entry_suffix)));
     known_.erase(operation);
   }
 }

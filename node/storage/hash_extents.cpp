@@ -9,6 +9,7 @@
 #include <thread>
 #include <unistd.h>
 
+#include "actors/disk_calls.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/hash.hpp"
 
@@ -72,9 +73,7 @@ private:
   expected<sha256> hash_one(std::span<uint8_t> bytes, uint64_t start,
                             std::optional<sha256>& zero) {
     if (job_.start_writeback) // a hint: what fails here fails in the sync
-      ::sync_file_range(job_.fd, static_cast<off_t>(start),
-                        static_cast<off_t>(bytes.size()),
-                        SYNC_FILE_RANGE_WRITE);
+      disk::write_out(job_.fd, start, bytes.size(), SYNC_FILE_RANGE_WRITE);
     if (auto read = read_data(bytes, start); !read)
       return tl::unexpected<failure>(read.error());
     if (bytes.size() != hash_extent_bytes || !is_zero(bytes))

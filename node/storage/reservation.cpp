@@ -13,6 +13,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "actors/disk_calls.hpp"
 #include "node/storage/file.hpp"
 
 namespace forkfleet {
@@ -91,8 +92,7 @@ reserve_result reserve(int fd, uint64_t bytes, reserve_shape shape) {
   const int mode = shape == reserve_shape::at_most ? FALLOC_FL_KEEP_SIZE : 0;
   int error = EINTR;
   for (int i = 0; error == EINTR && i < interruptions_max; ++i)
-    error =
-      ::fallocate(fd, mode, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
+    error = disk::allocate(fd, mode, 0, bytes) == 0 ? 0 : errno;
   return {outcome_of(error), error};
 }
 
@@ -105,9 +105,7 @@ status give_back(int fd, uint64_t bytes, const std::string& path) {
                                  + " bytes where " + std::to_string(bytes)
                                  + " should have been written");
   // Also when the size stays: what was reserved beyond the end is freed.
-  if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0)
-    return tl::unexpected<failure>(errno_failure(errno, "truncate " + path));
-  return {};
+  return resize_file(fd, bytes, path);
 }
 
 expected<uint64_t> available_bytes(const std::string& path) {

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/storage/sandbox_records.hpp"
 
-#include <cerrno>
-#include <unistd.h>
-
 #include "actors/schema/json.hpp"
 #include "node/storage/file.hpp"
 
@@ -88,10 +85,9 @@ status sandbox_records::remove(const sandbox_id& id) {
   const auto path = directory(id);
   if (!path_exists(path))
     return {};
-  if (::unlink((path + record_file).c_str()) != 0 && errno != ENOENT)
-    return tl::unexpected<failure>(
-      errno_failure(errno, "remove " + path + record_file));
-  auto done = sync_directory(path);
+  auto done = remove_file(path + record_file);
+  if (done)
+    done = sync_directory(path);
   if (done)
     done = remove_tree(data_->sandboxes(), id.value);
   return done;

@@ -2,7 +2,7 @@
 #include <chrono>
 #include <fcntl.h>
 
-#include "node/storage/fault.hpp"
+#include "actors/fault.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/reservation.hpp"
 #include "node/storage/staging.hpp"

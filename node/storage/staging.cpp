@@ -5,9 +5,8 @@
 #include <cstring>
 #include <fcntl.h>
 #include <optional>
-#include <unistd.h>
 
-#include "node/storage/fault.hpp"
+#include "actors/fault.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/flat_sink.hpp"
 #include "node/storage/reservation.hpp"
@@ -114,11 +113,8 @@ private:
   status give_memory_its_size() {
     if (area_->numbers.reserved_bytes != 0)
       return {};
-    const auto bytes = static_cast<off_t>(request_.memory_bytes);
-    if (::ftruncate(area_->memory_file.get(), bytes) != 0)
-      return tl::unexpected<failure>(
-        errno_failure(errno, "size " + path_of(memory_file)));
-    return {};
+    return resize_file(area_->memory_file.get(), request_.memory_bytes,
+                       path_of(memory_file));
   }
 
   /// Removes everything; ext4 keeps what a failed fallocate has got so far.

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <csignal>
 #include <cstdlib>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <catch2/catch.hpp>
 
-#include "node/storage/fault.hpp"
+#include "actors/fault.hpp"
+#include "tests/support/child_death.hpp"
 #include "tests/support/scratch.hpp"
 #include "tests/support/storage.hpp"
 
@@ -20,17 +18,11 @@ namespace {
 /// the signal that ended it; 0 when it reached the end.
 template <class Work>
 int killed_at(const std::string& place, Work work) {
-  const auto child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::setenv(fault_variable, ("kill:" + place).c_str(), 1);
-    work();
-    ::_exit(0);
-  }
-  int how = 0;
-  REQUIRE(::waitpid(child, &how, 0) == child);
-  return WIFSIGNALED(how) ? WTERMSIG(how) : 0;
+  return death_of([&](const teller&) {
+           ::setenv(fault_variable, ("kill:" + place).c_str(), 1);
+           work();
+         })
+    .signal;
 }
 
 } // namespace
@@ -98,13 +90,4 @@ TEST_CASE("a step of the seal that fails leaves no visible snapshot",
   CHECK(world.tags().empty());
   CHECK(world.staged().empty());
   CHECK(world.branch("op-2", "snap-1"));
-}
-
-TEST_CASE("a fault elsewhere, or of no known kind, does nothing",
-          "[storage][fault]") {
-  const auto* const text =
-    GENERATE("", "fail", "fail:", "fail:other", "drop:here", "here");
-  ::setenv(fault_variable, text, 1);
-  CHECK(fault_point("here"));
-  ::unsetenv(fault_variable);
 }

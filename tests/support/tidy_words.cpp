@@ -65,6 +65,14 @@ const std::vector<word_rule>& word_rules() {
      everywhere,
      {},
      "call fallocate(2): the other writes where it cannot allocate"},
+    {"disk calls",
+     R"((^|[^\w])::(mkdir|mkdirat|p?write(v2?)?|f?truncate|fallocate)"
+     R"(|f(data)?sync|sync_file_range|rename(at2?)?|unlink(at)?|rmdir)"
+     R"(|copy_file_range|sendfile)\(|std::(rename|remove)\(|\bFICLONE\b)",
+     {"node/storage/", "actors/durable_", "actors/directory_lock.cpp"},
+     {},
+     "call it by actors/disk_calls.hpp or node/storage/file.hpp: the crash "
+     "tests break every call there"},
     {"errors are values",
      R"(\bthrow\b)",
      programs,
