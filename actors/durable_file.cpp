@@ -48,6 +48,16 @@ status write_and_sync(const std::string& path, std::string_view content) {
   return {};
 }
 
+/// Makes a directory and syncs its name, unless anything has that name.
+status make_named(const std::string& path) {
+  // The parent may be a link, such as /var/run; its dot is none.
+  if (disk::make_directory(path.c_str(), 0700) == 0)
+    return sync_directory(parent_of(path) + "/.");
+  if (errno != EEXIST)
+    return os_error("make directory", path);
+  return {};
+}
+
 } // namespace
 
 status write_durably(const std::string& path, std::string_view content) {
@@ -116,12 +126,15 @@ status make_directory(const std::string& path) {
 status make_directories(const std::string& path) {
   for (auto slash = path.find('/', 1); slash != std::string::npos;
        slash = path.find('/', slash + 1)) {
-    // An existing parent may be a link, such as /var/run; mkdir says EEXIST.
-    const auto parent = path.substr(0, slash);
-    if (disk::make_directory(parent.c_str(), 0700) != 0 && errno != EEXIST)
-      return os_error("make directory", parent);
+    if (auto made = make_named(path.substr(0, slash)); !made)
+      return made;
   }
-  return make_directory(path);
+  if (auto made = make_named(path); !made)
+    return made;
+  // An earlier life may have died before it could sync the name; who may
+  // not read the parent did not make it.
+  static_cast<void>(sync_directory(parent_of(path) + "/."));
+  return make_directory(path); // what exists may be something else
 }
 
 } // namespace forkfleet

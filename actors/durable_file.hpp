@@ -35,7 +35,8 @@ status sync_directory(const std::string& path);
 /// must exist. io_failed when something else has its name.
 status make_directory(const std::string& path);
 
-/// Same, with all its parents; those that exist are left as they are.
+/// Same, with all its parents; those that exist are left as they are. The
+/// names of what was made are on the disk when it returns.
 status make_directories(const std::string& path);
 
 } // namespace forkfleet
