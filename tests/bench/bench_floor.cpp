@@ -11,13 +11,15 @@
 
 #include "actors/shell/figures.hpp"
 #include "config/options.hpp"
-#include "tests/bench/hand_capture.hpp"
+#include "node/bench/hand_capture.hpp"
 #include "tests/support/fleet_fixture.hpp"
 
 namespace {
 
 using namespace forkfleet;
 using namespace forkfleet::test;
+using bench::hand_capture;
+using bench::hand_pause;
 using config::value_kind;
 using shell::duration_text;
 using shell::percentile;

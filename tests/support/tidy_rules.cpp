@@ -60,7 +60,7 @@ constexpr std::array directions{
   direction{"examples/", "coordinator/", ""},
 };
 
-constexpr std::array<std::string_view, 14> caf_free{
+constexpr std::array<std::string_view, 15> caf_free{
   "config/",
   "actors/schema/",
   "actors/ids.hpp",
@@ -70,6 +70,7 @@ constexpr std::array<std::string_view, 14> caf_free{
   "node/snapshot_store.hpp",
   "node/operation_journal.hpp",
   "node/firecracker/",
+  "node/bench/",
   "node/qemu/",
   "node/storage/",
   "node/simulated/",

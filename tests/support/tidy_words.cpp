@@ -138,6 +138,7 @@ const std::vector<coverage>& coverages() {
     {"coordinator/listing.cpp", "tests/coordinator/coordinator_test.cpp"},
     {"examples/guest/counter.cpp", "tests/examples/guest_test.cpp"},
     {"examples/guest/ports.cpp", "tests/examples/guest_test.cpp"},
+    {"node/bench/", "tests/node/bench/rig_test.cpp"},
     {"node/branch_run.cpp", "tests/simulation/"},
     {"node/firecracker/", "tests/node/firecracker_api_test.cpp"},
     {"node/host_worker.cpp", "tests/simulation/"},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/bench/hand_capture.hpp"
+#include "node/bench/hand_capture.hpp"
 
 #include <array>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 
 #include "actors/unique_fd.hpp"
 
-namespace forkfleet::test {
+namespace forkfleet::bench {
 
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
@@ -127,4 +127,4 @@ hand_capture::device_state(const std::string& scratch_file) {
   return wait_for_pause();
 }
 
-} // namespace forkfleet::test
+} // namespace forkfleet::bench

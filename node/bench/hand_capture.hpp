@@ -9,7 +9,7 @@
 
 #include "node/qemu/qmp_client.hpp"
 
-namespace forkfleet::test {
+namespace forkfleet::bench {
 
 /// How long the guest stood still: from QEMU's stamp of the stop until we
 /// knew that it ran, and by QEMU's stamps alone.
@@ -39,4 +39,4 @@ private:
   std::unique_ptr<qemu::qmp_client> qmp_;
 };
 
-} // namespace forkfleet::test
+} // namespace forkfleet::bench
