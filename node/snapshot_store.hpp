@@ -88,6 +88,9 @@ struct snapshot_files {
   run_contract contract = {};
   memory_layout memory = {};
   std::string vmstate_path = {};
+  /// The files stay where they are as long as a copy of this lives: until
+  /// the child has opened them, and no longer.
+  std::shared_ptr<const void> hold = {};
 };
 
 /// What a check of a whole snapshot came to.
@@ -173,7 +176,7 @@ public:
   virtual uint64_t unwritten_bytes() = 0;
 
   /// Removes one; unknown_snapshot. invalid_request names the diffs that
-  /// need it as their base, and the remedy.
+  /// need it as their base, and the remedy; node_busy while it is in use.
   virtual status remove(const snapshot_tag& tag) = 0;
 
   /// Free bytes for new snapshots, 0 when it cannot be told.

@@ -2,52 +2,32 @@
 #include "node/storage/disk_snapshot_store.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <fcntl.h>
-#include <sys/stat.h>
 
-#include "actors/disk_calls.hpp"
 #include "actors/fault.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/reservation.hpp"
-#include "node/storage/staging.hpp"
+#include "node/storage/sealed_directory.hpp"
 
 namespace forkfleet {
 
-namespace {
-
-/// Far beyond any guest; keeps sums of sizes from running over.
-constexpr uint64_t bytes_max = uint64_t{1} << 48;
-
-/// No operation's id starts like this, so nothing else has such a name.
-constexpr std::string_view removed_prefix = ".removed-";
-
-/// Renames a directory to a name that must be free.
-status rename_to_free(const std::string& from, const std::string& to) {
-  if (disk::rename(from.c_str(), to.c_str(), RENAME_NOREPLACE) == 0)
-    return {};
-  int error = errno;
-  if (error == EINVAL || error == ENOSYS) {
-    // A file system without this flag. The plain call replaces at most an
-    // empty directory, and no snapshot is one.
-    error = disk::rename(from.c_str(), to.c_str()) == 0 ? 0 : errno;
-    if (error == 0)
-      return {};
-  }
-  if (error == EEXIST || error == ENOTEMPTY)
-    return fail(ec::snapshot_exists, to + " is there already");
-  return tl::unexpected<failure>(
-    errno_failure(error, "rename " + from + " to " + to));
+status disk_snapshot_store::check_tag(const snapshot_tag& tag) const {
+  const auto directory = directory_of(tag);
+  if (table_.find(tag) != nullptr || path_exists(directory))
+    return fail(ec::snapshot_exists, directory);
+  for (const auto& [operation, held] : claims_)
+    if (held.tag == tag)
+      return fail(ec::snapshot_exists,
+                  tag.value + " is being made by operation " + operation.value);
+  return {};
 }
 
-} // namespace
-
-status disk_snapshot_store::check_names(const staging_request& request) const {
+status
+disk_snapshot_store::check_request(const staging_request& request) const {
   if (!is_valid(request.operation) || !is_valid(request.tag))
     return fail(ec::invalid_request, "a snapshot needs a tag and an operation");
-  if (request.memory_bytes == 0 || request.memory_bytes > bytes_max
-      || request.vmstate_bytes > bytes_max)
+  if (request.memory_bytes == 0 || request.memory_bytes > guest_memory_max
+      || request.vmstate_bytes > guest_memory_max
+      || request.expected_bytes > guest_memory_max)
     return fail(ec::invalid_request,
                 "no snapshot has " + std::to_string(request.memory_bytes)
                   + " bytes of memory and "
@@ -55,30 +35,74 @@ status disk_snapshot_store::check_names(const staging_request& request) const {
   if (claims_.count(request.operation) != 0)
     return fail(ec::branch_in_progress,
                 "operation " + request.operation.value + " is being staged");
-  const auto directory = directory_of(request.tag);
-  if (index_.count(request.tag) != 0 || path_exists(directory))
-    return fail(ec::snapshot_exists, directory);
-  for (const auto& [operation, held] : claims_)
-    if (held.tag == request.tag)
-      return fail(ec::snapshot_exists, request.tag.value
-                                         + " is being made by operation "
-                                         + operation.value);
+  if (auto free = check_tag(request.tag); !free)
+    return free;
   if (claims_.size() >= stagings_max)
     return fail(ec::node_busy,
                 std::to_string(stagings_max) + " snapshots are in the making");
-  if (index_.size() + claims_.size() >= snapshots_max)
+  if (table_.size() + claims_.size() >= snapshots_max)
     return fail(ec::disk_full, data_->snapshots() + " holds "
                                  + std::to_string(snapshots_max)
                                  + " snapshots, the most; remove some");
+  return request.form == memory_form::flat ? status{} : check_base(request);
+}
+
+status disk_snapshot_store::check_base(const staging_request& request) const {
+  const auto& tag = request.base;
+  const auto* const base = table_.find(tag);
+  if (base == nullptr)
+    return fail(ec::unknown_snapshot,
+                tag.value + ", the base of " + request.tag.value);
+  if (base->info.root_hash != request.base_hash)
+    return fail(ec::invalid_request, tag.value + " is not the snapshot that "
+                                       + request.tag.value
+                                       + " is to lie over: its root hash is "
+                                       + base->info.root_hash);
+  if (base->info.memory_bytes != request.memory_bytes
+      || request.memory_bytes % guest_page_bytes != 0)
+    return fail(ec::invalid_request, tag.value + " is of a guest with "
+                                       + std::to_string(base->info.memory_bytes)
+                                       + " bytes of memory; this one has "
+                                       + std::to_string(request.memory_bytes));
+  if (request.form == memory_form::clone)
+    return base->is_flat
+             ? status{}
+             : fail(ec::unsupported, tag.value
+                                       + " has no flat image to clone; "
+                                         "flatten it");
+  if (table_.describe(*base).depth >= layered_image::depth_max)
+    return fail(ec::unsupported, tag.value + " lies over "
+                                   + std::to_string(layered_image::depth_max)
+                                   + " diffs, the most; flatten it");
   return {};
+}
+
+expected<clone_base>
+disk_snapshot_store::clone_base_of(const staging_request& request) const {
+  if (request.form != memory_form::clone)
+    return clone_base{};
+  if (!can_clone_)
+    return fail(ec::unsupported, file_system_ + " cannot clone files");
+  const auto directory = directory_of(request.base);
+  const auto manifest = read_sealed(directory, request.base);
+  if (!manifest)
+    return tl::unexpected<failure>(manifest.error());
+  auto extents = flat_extents(directory, *manifest);
+  if (!extents)
+    return tl::unexpected<failure>(extents.error());
+  return clone_base{directory + "/" + memory_file, std::move(*extents)};
 }
 
 uint64_t disk_snapshot_store::promised_bytes() const {
   uint64_t sum = 0;
   for (const auto& [operation, held] : claims_) {
     const auto directory = staging_of(operation);
-    const auto written = stored_bytes(directory + "/" + memory_file)
-                         + stored_bytes(directory + "/" + vmstate_file);
+    auto written = stored_bytes(directory + "/" + vmstate_file);
+    // What a clone shares is no part of what it was to write.
+    if (held.form != memory_form::clone)
+      written += stored_bytes(
+        directory + "/"
+        + (held.form == memory_form::diff ? diff_name : memory_file));
     sum += held.promised_bytes - std::min(held.promised_bytes, written);
   }
   return sum;
@@ -87,12 +111,16 @@ uint64_t disk_snapshot_store::promised_bytes() const {
 tl::expected<void, staging_failure>
 disk_snapshot_store::take_claim(const staging_request& request) {
   const std::lock_guard lock{mutex_};
-  if (auto good = check_names(request); !good)
+  if (auto good = check_request(request); !good)
     return tl::unexpected{staging_failure{good.error(), {}}};
-  claim taken{request.tag, request.memory_bytes, 0};
+  claim taken{.tag = request.tag,
+              .memory_bytes = request.memory_bytes,
+              .form = request.form};
+  if (request.form != memory_form::flat)
+    taken.base = {request.base, request.base_hash};
   if (request.policy != reserve_policy::off) {
     taken.promised_bytes = needed_bytes(request);
-    const staging_place place{data_->staging(), {}, file_system_};
+    const staging_place place{data_->staging(), {}, file_system_, {}};
     const auto available = available_bytes(place.parent);
     if (!available)
       return tl::unexpected{staging_failure{available.error(), {}}};
@@ -110,14 +138,21 @@ tl::expected<staging_ptr, staging_failure>
 disk_snapshot_store::stage(const staging_request& request) {
   if (auto taken = take_claim(request); !taken)
     return tl::unexpected{taken.error()};
-  auto area = make_staging(
-    request, {data_->staging(), request.operation.value, file_system_});
+  const auto base = clone_base_of(request);
+  auto area =
+    base ? make_staging(
+      request, {data_->staging(), request.operation.value, file_system_, debt_},
+      *base)
+         : tl::unexpected{staging_failure{base.error(), {}}};
   const std::lock_guard lock{mutex_};
-  if (!area)
+  if (!area) {
     claims_.erase(request.operation);
-  else if ((*area)->reserved().outcome == reserve_outcome::reserved)
+    return tl::unexpected{area.error()};
+  }
+  if ((*area)->reserved().outcome == reserve_outcome::reserved
+      && request.form != memory_form::clone)
     claims_[request.operation].promised_bytes = 0;
-  return area;
+  return std::move(*area);
 }
 
 expected<snapshot_manifest>
@@ -144,8 +179,13 @@ disk_snapshot_store::begin_manifest(const seal_request& request) {
   if (!is_valid(request.source))
     return fail(ec::invalid_request,
                 request.tag.value + " is to be sealed without its source");
-  if (const auto parent = index_.find(request.parent); parent != index_.end())
-    result.parent_hash = parent->second.root_hash;
+  if (const auto* const parent = table_.find(request.parent))
+    result.parent_hash = parent->info.root_hash;
+  // That the base is still there is what the claim is for.
+  if (found->second.form == memory_form::diff) {
+    result.base = found->second.base.tag;
+    result.base_hash = found->second.base.root_hash;
+  }
   return result;
 }
 
@@ -164,22 +204,31 @@ status disk_snapshot_store::publish(const operation_id& operation,
   return done;
 }
 
-expected<snapshot_info> disk_snapshot_store::seal(const seal_request& request,
-                                                  staging_area& files) {
-  auto manifest = begin_manifest(request);
-  if (manifest)
-    manifest = complete_staging(staging_of(request.operation), files,
-                                std::move(*manifest));
-  if (!manifest)
-    return tl::unexpected<failure>(manifest.error());
-  if (auto published = publish(request.operation, request.tag); !published)
+expected<snapshot_info>
+disk_snapshot_store::make_visible(const operation_id& operation,
+                                  const snapshot_manifest& manifest) {
+  if (auto published = publish(operation, manifest.tag); !published)
     return tl::unexpected<failure>(published.error());
   static_cast<void>(fault_point("seal.published"));
-  auto info = describe(*manifest);
+  const auto entry = entry_of(manifest);
   const std::lock_guard lock{mutex_};
-  claims_.erase(request.operation);
-  index_[request.tag] = info;
-  return info;
+  claims_.erase(operation);
+  table_.add(entry);
+  return table_.describe(entry);
+}
+
+expected<snapshot_info> disk_snapshot_store::seal(const seal_request& request,
+                                                  staging_area& files) {
+  auto* const own = dynamic_cast<disk_staging_area*>(&files);
+  if (own == nullptr || own->directory != staging_of(request.operation))
+    return fail(ec::invalid_request,
+                request.operation.value + " is sealed with another's files");
+  auto manifest = begin_manifest(request);
+  if (manifest)
+    manifest = complete_staging(*own, std::move(*manifest));
+  if (!manifest)
+    return tl::unexpected<failure>(manifest.error());
+  return make_visible(request.operation, *manifest);
 }
 
 void disk_snapshot_store::discard(const operation_id& operation) noexcept try {
@@ -188,60 +237,10 @@ void disk_snapshot_store::discard(const operation_id& operation) noexcept try {
   const auto gone = remove_tree(data_->staging(), operation.value);
   const std::lock_guard lock{mutex_};
   claims_.erase(operation);
-  if (!gone && problems_.size() < snapshots_max)
-    problems_.push_back(gone.error().message);
+  if (!gone)
+    note_problem(gone.error());
 } catch (...) {
   // Out of memory: the directory is removed at the next start.
-}
-
-expected<std::string> disk_snapshot_store::hide(const snapshot_tag& tag) {
-  const auto directory = directory_of(tag);
-  const std::lock_guard lock{mutex_};
-  const bool in_the_making =
-    std::any_of(claims_.begin(), claims_.end(),
-                [&tag](const auto& each) { return each.second.tag == tag; });
-  if (!is_valid(tag) || in_the_making || !path_exists(directory))
-    return fail(ec::unknown_snapshot, tag.value);
-  auto name = std::string{removed_prefix} + tag.value;
-  while (path_exists(data_->staging() + "/" + name))
-    name = std::string{removed_prefix} + tag.value + "."
-           + std::to_string(++removals_);
-  if (auto renamed = rename_to_free(directory, data_->staging() + "/" + name);
-      !renamed)
-    return tl::unexpected<failure>(renamed.error());
-  index_.erase(tag);
-  return name;
-}
-
-status disk_snapshot_store::remove(const snapshot_tag& tag) {
-  const auto hidden = hide(tag);
-  if (!hidden)
-    return tl::unexpected<failure>(hidden.error());
-  auto done = sync_directory(data_->snapshots());
-  if (done)
-    done = fault_point("remove.renamed");
-  if (done)
-    done = remove_tree(data_->staging(), *hidden);
-  return done;
-}
-
-std::vector<std::string> disk_snapshot_store::recover() {
-  std::vector<std::string> removed;
-  const auto names = list_directory(data_->staging());
-  const std::lock_guard lock{mutex_};
-  if (!names) {
-    problems_.push_back(names.error().message);
-    return removed;
-  }
-  for (const auto& name : *names) {
-    if (claims_.count(operation_id{name}) != 0)
-      continue;
-    if (auto gone = remove_tree(data_->staging(), name); gone)
-      removed.push_back(name);
-    else
-      problems_.push_back(gone.error().message);
-  }
-  return removed;
 }
 
 uint64_t disk_snapshot_store::free_bytes() {

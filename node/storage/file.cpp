@@ -5,7 +5,10 @@
 #include <cerrno>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
 #include <memory>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "actors/disk_calls.hpp"
@@ -155,10 +158,64 @@ status clone_file(int fd, int source, const std::string& path) {
   return os_error("clone", path);
 }
 
+void set_clone_piece(int fd, uint64_t bytes) {
+  fsxattr hints{};
+  if (::ioctl(fd, FS_IOC_FSGETXATTR, &hints) != 0)
+    return;
+  hints.fsx_xflags |= FS_XFLAG_COWEXTSIZE;
+  hints.fsx_cowextsize = static_cast<uint32_t>(bytes);
+  static_cast<void>(::ioctl(fd, FS_IOC_FSSETXATTR, &hints));
+}
+
+int allocate(int fd, int mode, uint64_t offset, uint64_t bytes) {
+  return disk::allocate(fd, mode, offset, bytes) == 0 ? 0 : errno;
+}
+
+status punch_hole(int fd, uint64_t offset, uint64_t bytes,
+                  const std::string& path) {
+  const int error =
+    allocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, bytes);
+  if (error == EOPNOTSUPP || error == ENOSYS)
+    return fail(ec::unsupported, path + " can have no holes");
+  if (error != 0)
+    return tl::unexpected<failure>(errno_failure(error, "punch " + path));
+  return {};
+}
+
+status start_writeback(int fd, uint64_t offset, uint64_t bytes,
+                       const std::string& path) {
+  if (disk::write_out(fd, offset, bytes, SYNC_FILE_RANGE_WRITE) != 0)
+    return os_error("write out", path);
+  return {};
+}
+
+status wait_writeback(int fd, uint64_t offset, uint64_t bytes,
+                      const std::string& path) {
+  constexpr unsigned all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE
+                           | SYNC_FILE_RANGE_WAIT_AFTER;
+  if (disk::write_out(fd, offset, bytes, all) != 0)
+    return os_error("write out", path);
+  return {};
+}
+
 status rename_file(const std::string& from, const std::string& to) {
   if (disk::rename(from.c_str(), to.c_str()) != 0)
     return os_error("rename", from + " to " + to);
   return {};
+}
+
+status rename_to_free(const std::string& from, const std::string& to) {
+  if (disk::rename(from.c_str(), to.c_str(), RENAME_NOREPLACE) == 0)
+    return {};
+  const int error = errno;
+  // A file system without this flag.
+  if ((error == EINVAL || error == ENOSYS) && !path_exists(to))
+    return rename_file(from, to);
+  if (error == EEXIST || error == ENOTEMPTY || error == EINVAL
+      || error == ENOSYS)
+    return fail(ec::snapshot_exists, to + " is there already");
+  return tl::unexpected<failure>(
+    errno_failure(error, "rename " + from + " to " + to));
 }
 
 status remove_file(const std::string& path) {

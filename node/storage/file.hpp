@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files and directories by descriptors, with errors that name the path and
-// errno. Small durable files are in actors/durable_file.hpp. Knows no CAF.
+// errno. What changes the disk is one function for each system call. Small
+// durable files are in actors/durable_file.hpp. Knows no CAF.
 #pragma once
 
 #include <cstddef>
@@ -41,9 +42,31 @@ status resize_file(int fd, uint64_t bytes, const std::string& path);
 /// where the file system cannot, or the two lie on different ones.
 status clone_file(int fd, int source, const std::string& path);
 
+/// Asks that a write into shared blocks takes at least so many at once, so
+/// that scattered writes leave fewer pieces. A hint: XFS knows it.
+void set_clone_piece(int fd, uint64_t bytes);
+
+/// fallocate(2), once: its errno, or 0. `mode` and range as there.
+int allocate(int fd, int mode, uint64_t offset, uint64_t bytes);
+
+/// Makes a range read as zeros and take no space; unsupported where the file
+/// system cannot.
+status punch_hole(int fd, uint64_t offset, uint64_t bytes,
+                  const std::string& path);
+
+/// Begins to bring a range to the disk, and waits until it is there. No
+/// substitute for `sync_data`: what names the blocks stays in memory.
+status start_writeback(int fd, uint64_t offset, uint64_t bytes,
+                       const std::string& path);
+status wait_writeback(int fd, uint64_t offset, uint64_t bytes,
+                      const std::string& path);
+
 /// Renames a file, over another if there is one. Durable after a
 /// `sync_directory`.
 status rename_file(const std::string& from, const std::string& to);
+
+/// Renames to a name that must be free: snapshot_exists when it is not.
+status rename_to_free(const std::string& from, const std::string& to);
 
 /// Removes a file; also correct when it is not there.
 status remove_file(const std::string& path);

@@ -6,6 +6,7 @@
 
 #include <openssl/evp.h>
 
+#include "node/storage/big_endian.hpp"
 #include "node/storage/file.hpp"
 
 namespace forkfleet {
@@ -13,6 +14,7 @@ namespace forkfleet {
 namespace {
 
 constexpr std::string_view root_prefix = "forkfleet snapshot 1\n";
+constexpr std::string_view diff_root_prefix = "forkfleet diff root 1\n";
 
 struct context_deleter {
   void operator()(EVP_MD_CTX* x) const { EVP_MD_CTX_free(x); }
@@ -29,13 +31,6 @@ public:
   void add(std::span<const uint8_t> bytes) {
     good_ =
       good_ && EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
-  }
-
-  void add(uint64_t number) {
-    std::array<uint8_t, 8> bytes{};
-    for (std::size_t i = 0; i < bytes.size(); ++i)
-      bytes[i] = static_cast<uint8_t>(number >> (56 - 8 * i));
-    add(bytes);
   }
 
   expected<sha256> end() {
@@ -110,16 +105,29 @@ expected<sha256> hash_file(const hash_job& job) {
 }
 
 expected<sha256> root_hash(const root_parts& parts) {
-  hasher sum;
-  sum.add(
-    {reinterpret_cast<const uint8_t*>(root_prefix.data()), root_prefix.size()});
-  sum.add(parts.memory_bytes);
-  sum.add(parts.extent_bytes);
+  std::vector<uint8_t> text;
+  append(text, root_prefix);
+  append(text, parts.memory_bytes);
+  append(text, parts.extent_bytes);
   for (const auto& extent : parts.extents)
-    sum.add(extent);
-  sum.add(parts.vmstate_bytes);
-  sum.add(parts.vmstate);
-  return sum.end();
+    append(text, extent);
+  append(text, parts.vmstate_bytes);
+  append(text, parts.vmstate);
+  return hash_bytes(text);
+}
+
+expected<sha256> diff_root_hash(const diff_root_parts& parts) {
+  std::vector<uint8_t> text;
+  append(text, diff_root_prefix);
+  append(text, parts.memory_bytes);
+  append(text, parts.base);
+  append(text, parts.runs);
+  append(text, parts.extent_bytes);
+  for (const auto& extent : parts.extents)
+    append(text, extent);
+  append(text, parts.vmstate_bytes);
+  append(text, parts.vmstate);
+  return hash_bytes(text);
 }
 
 } // namespace forkfleet

@@ -5,11 +5,17 @@
 //   root hash   = SHA-256 of: the text "forkfleet snapshot 1\n",
 //                 u64 memory_bytes, u64 extent_bytes, each extent hash,
 //                 u64 vmstate_bytes, vmstate hash
+// For a diff, whose extents are those of the packed data of memory.diff:
+//   root hash   = SHA-256 of: the text "forkfleet diff root 1\n",
+//                 u64 memory_bytes, the base's root hash, runs-hash,
+//                 u64 extent_bytes, each extent hash,
+//                 u64 vmstate_bytes, vmstate hash
 // Numbers are big-endian, hashes are their 32 bytes. Knows no CAF.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -43,12 +49,19 @@ struct hash_job {
   int fd = -1;
   std::string path = {};
   uint64_t bytes = 0;
+  /// Where in the file they begin.
+  uint64_t offset = 0;
   /// Starts to write out each extent before it is hashed, so that the disk
   /// and the processor work at the same time and a sync finds little left.
   bool start_writeback = false;
   /// How many threads hash extents; 0 takes half of the processors, at most
   /// four: the guests need the others.
   unsigned threads = 0;
+  /// Which extents to hash, where not all; the hashes of others are zeros.
+  const std::vector<bool>* only = nullptr;
+  /// Asked before each extent: true ends the work with interrupted. Several
+  /// threads ask it. May be empty.
+  std::function<bool()> stop = {};
 };
 
 /// The hashes of all extents of a file, in order. Holes are not read. Reads
@@ -69,5 +82,19 @@ struct root_parts {
 
 /// The root hash, by the formula above.
 expected<sha256> root_hash(const root_parts& parts);
+
+/// What the root hash of a diff is made of.
+struct diff_root_parts {
+  uint64_t memory_bytes = 0;
+  sha256 base = {};
+  sha256 runs = {};
+  uint64_t extent_bytes = hash_extent_bytes;
+  std::span<const sha256> extents = {};
+  uint64_t vmstate_bytes = 0;
+  sha256 vmstate = {};
+};
+
+/// The root hash of a diff, by the formula above.
+expected<sha256> diff_root_hash(const diff_root_parts& parts);
 
 } // namespace forkfleet

@@ -2,29 +2,21 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <mutex>
 #include <system_error>
 #include <thread>
 #include <unistd.h>
 
-#include "actors/disk_calls.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/hash.hpp"
+#include "node/storage/zeros.hpp"
 
 namespace forkfleet {
 
 namespace {
 
 constexpr unsigned threads_max = 4;
-
-bool is_zero(std::span<const uint8_t> bytes) {
-  return bytes.empty()
-         || (bytes[0] == 0
-             && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1)
-                  == 0);
-}
 
 /// Hashes extents of one file on several threads, each with its own buffer.
 /// It reads instead of mapping: a disk that fails then is an error and not
@@ -60,10 +52,15 @@ private:
       const auto i = next_.fetch_add(1);
       if (i >= hashes_.size())
         return;
+      if (job_.only != nullptr && !(*job_.only)[i])
+        continue;
+      if (job_.stop && job_.stop())
+        return give_up(
+          {ec::interrupted, "stopped while " + job_.path + " was read"});
       const auto start = i * hash_extent_bytes;
       const auto length = std::min(hash_extent_bytes, job_.bytes - start);
       const std::span<uint8_t> bytes{buffer.data(), length};
-      if (auto hashed = hash_one(bytes, start, zero); hashed)
+      if (auto hashed = hash_one(bytes, job_.offset + start, zero); hashed)
         hashes_[i] = *hashed;
       else
         give_up(hashed.error());
@@ -73,7 +70,8 @@ private:
   expected<sha256> hash_one(std::span<uint8_t> bytes, uint64_t start,
                             std::optional<sha256>& zero) {
     if (job_.start_writeback) // a hint: what fails here fails in the sync
-      disk::write_out(job_.fd, start, bytes.size(), SYNC_FILE_RANGE_WRITE);
+      static_cast<void>(
+        start_writeback(job_.fd, start, bytes.size(), job_.path));
     if (auto read = read_data(bytes, start); !read)
       return tl::unexpected<failure>(read.error());
     if (bytes.size() != hash_extent_bytes || !is_zero(bytes))
@@ -140,10 +138,10 @@ expected<std::vector<sha256>> hash_extents(const hash_job& job) {
   if (!size)
     return tl::unexpected<failure>(size.error());
   // A hole reads as zeros; so would what is missing at the end.
-  if (*size < job.bytes)
+  if (const auto end = job.offset + job.bytes; *size < end)
     return fail(ec::io_failed, job.path + " ends at byte "
                                  + std::to_string(*size) + " of "
-                                 + std::to_string(job.bytes));
+                                 + std::to_string(end));
   return extent_hasher{job}.run();
 }
 

@@ -22,12 +22,29 @@ status check_version(const schema::json& value, const std::string& path) {
       : nullptr;
   if (found == nullptr || !found->is_number_unsigned())
     return corrupt(path, "is no snapshot's manifest");
-  if (const auto version = found->get<uint64_t>(); version != manifest_version)
+  const auto version = found->get<uint64_t>();
+  if (version < manifest_version_min || version > manifest_version)
     return corrupt(path,
                    "is of format version " + std::to_string(version)
-                     + "; this program reads version "
+                     + "; this program reads versions "
+                     + std::to_string(manifest_version_min) + " to "
                      + std::to_string(manifest_version),
                    ec::unsupported);
+  return {};
+}
+
+status check_form(const snapshot_manifest& x, const std::string& path) {
+  const bool is_diff = x.form == sealed_form::diff;
+  if (is_diff != !x.base.value.empty() || is_diff != !x.base_hash.empty()
+      || is_diff != !x.runs_hash.empty()
+      || (!is_diff && (x.data_bytes != 0 || x.runs != 0))
+      || (is_diff && x.format_version < 2))
+    return corrupt(path, "names a base without being a diff, or lacks one");
+  if (is_diff && !is_valid(x.base))
+    return corrupt(path, "lacks the name of its base");
+  const auto hashed = is_diff ? x.data_bytes : x.memory_bytes;
+  if (x.extents.size() != extent_count(hashed))
+    return corrupt(path, "does not have one hash for each extent");
   return {};
 }
 
@@ -36,8 +53,8 @@ status check(const snapshot_manifest& x, const std::string& path) {
     return corrupt(path, "lacks a name");
   if (x.extent_bytes != hash_extent_bytes)
     return corrupt(path, "has extents of another size");
-  if (x.extents.size() != extent_count(x.memory_bytes))
-    return corrupt(path, "does not have one hash for each extent");
+  if (auto good = check_form(x, path); !good)
+    return good;
   const auto root = root_hash_of(x);
   if (!root)
     return corrupt(path, root.error().message, root.error().code);
@@ -46,10 +63,57 @@ status check(const snapshot_manifest& x, const std::string& path) {
   return {};
 }
 
+std::string plain_text(const snapshot_manifest& x) {
+  return schema::dump(schema::to_json(x), 1) + "\n";
+}
+
+/// Nothing but what we would write: so every byte is covered.
+status check_text(const snapshot_manifest& x, std::string_view text,
+                  const std::string& path) {
+  if (x.format_version < 2)
+    return {};
+  const auto wanted = manifest_text(x);
+  if (!wanted)
+    return tl::unexpected<failure>(wanted.error());
+  if (*wanted != text)
+    return corrupt(path, "is not what was written: its hash does not fit");
+  return {};
+}
+
+expected<sha256> decode(const std::string& text) {
+  const auto hash = from_hex(std::string_view{text});
+  if (!hash)
+    return fail(ec::snapshot_corrupt, "'" + text + "' is no hash");
+  return *hash;
+}
+
+expected<sha256> diff_root_of(const snapshot_manifest& x,
+                              std::span<const sha256> extents,
+                              const sha256& vmstate) {
+  const auto base = decode(x.base_hash);
+  const auto runs = decode(x.runs_hash);
+  if (!base || !runs)
+    return tl::unexpected<failure>(base ? runs.error() : base.error());
+  return diff_root_hash({.memory_bytes = x.memory_bytes,
+                         .base = *base,
+                         .runs = *runs,
+                         .extent_bytes = x.extent_bytes,
+                         .extents = extents,
+                         .vmstate_bytes = x.vmstate_bytes,
+                         .vmstate = vmstate});
+}
+
 } // namespace
 
-std::string manifest_text(const snapshot_manifest& x) {
-  return schema::dump(schema::to_json(x), 1) + "\n";
+expected<std::string> manifest_text(snapshot_manifest x) {
+  x.manifest_hash.clear();
+  const auto text = plain_text(x);
+  const auto hash = hash_bytes(
+    std::span{reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+  if (!hash)
+    return tl::unexpected<failure>(hash.error());
+  x.manifest_hash = to_hex(*hash);
+  return plain_text(x);
 }
 
 expected<snapshot_manifest> manifest_from_text(std::string_view text,
@@ -62,35 +126,48 @@ expected<snapshot_manifest> manifest_from_text(std::string_view text,
   auto result = schema::from_json<snapshot_manifest>(*value);
   if (!result)
     return corrupt(path, result.error().message);
-  if (auto good = check(*result, path); !good)
+  auto good = check(*result, path);
+  if (good)
+    good = check_text(*result, text, path);
+  if (!good)
     return tl::unexpected<failure>(good.error());
   return result;
 }
 
-expected<std::vector<sha256>> extent_hashes(const snapshot_manifest& x) {
+expected<std::vector<sha256>> from_hex(const std::vector<std::string>& texts) {
   std::vector<sha256> result;
-  result.reserve(x.extents.size());
-  for (const auto& text : x.extents) {
-    const auto hash = from_hex(text);
+  result.reserve(texts.size());
+  for (const auto& text : texts) {
+    const auto hash = decode(text);
     if (!hash)
-      return fail(ec::snapshot_corrupt, "'" + text + "' is no hash");
+      return tl::unexpected<failure>(hash.error());
     result.push_back(*hash);
   }
   return result;
 }
 
+std::vector<std::string> to_hex(const std::vector<sha256>& hashes) {
+  std::vector<std::string> result;
+  result.reserve(hashes.size());
+  for (const auto& hash : hashes)
+    result.push_back(to_hex(hash));
+  return result;
+}
+
 expected<std::string> root_hash_of(const snapshot_manifest& x) {
-  const auto extents = extent_hashes(x);
+  const auto extents = from_hex(x.extents);
   if (!extents)
     return tl::unexpected<failure>(extents.error());
-  const auto vmstate = from_hex(x.vmstate_hash);
+  const auto vmstate = decode(x.vmstate_hash);
   if (!vmstate)
-    return fail(ec::snapshot_corrupt, "'" + x.vmstate_hash + "' is no hash");
-  const auto root = root_hash({.memory_bytes = x.memory_bytes,
-                               .extent_bytes = x.extent_bytes,
-                               .extents = *extents,
-                               .vmstate_bytes = x.vmstate_bytes,
-                               .vmstate = *vmstate});
+    return tl::unexpected<failure>(vmstate.error());
+  const auto root = x.form == sealed_form::diff
+                      ? diff_root_of(x, *extents, *vmstate)
+                      : root_hash({.memory_bytes = x.memory_bytes,
+                                   .extent_bytes = x.extent_bytes,
+                                   .extents = *extents,
+                                   .vmstate_bytes = x.vmstate_bytes,
+                                   .vmstate = *vmstate});
   if (!root)
     return tl::unexpected<failure>(root.error());
   return to_hex(*root);

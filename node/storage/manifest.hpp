@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a snapshot says of itself: manifest.json, by which any host can check
-// what it holds. Knows no CAF.
+// what it holds. Written once, when it is sealed. Knows no CAF.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,10 @@
 
 namespace forkfleet {
 
-/// The version of the format that this program writes, and the only one
-/// that it reads.
-inline constexpr uint64_t manifest_version = 1;
+/// The version of the format that this program writes. It also reads the one
+/// before, in which every snapshot was flat.
+inline constexpr uint64_t manifest_version = 2;
+inline constexpr uint64_t manifest_version_min = 1;
 
 /// The longest manifest that is read: that of 1 TiB of memory.
 inline constexpr std::size_t manifest_bytes_max = 32u << 20;
@@ -24,7 +25,19 @@ inline constexpr std::size_t manifest_bytes_max = 32u << 20;
 /// The files of a snapshot's directory.
 inline constexpr const char* manifest_file = "manifest.json";
 inline constexpr const char* memory_file = "memory.bin";
+inline constexpr const char* diff_name = "memory.diff";
 inline constexpr const char* vmstate_file = "vmstate";
+
+/// What the hashes of a manifest are of.
+enum class sealed_form : uint8_t { flat, diff };
+
+constexpr auto enum_table(sealed_form) {
+  using enum sealed_form;
+  return std::to_array<schema::enum_entry<sealed_form>>({
+    {flat, "flat", "memory.bin, all of the memory"},
+    {diff, "diff", "memory.diff, what differs from the base"},
+  });
+}
 
 struct snapshot_manifest {
   uint64_t format_version = manifest_version;
@@ -40,10 +53,17 @@ struct snapshot_manifest {
   microseconds created_at{0};
   uint64_t memory_bytes = 0;
   uint64_t vmstate_bytes = 0;
+  sealed_form form = sealed_form::flat;
+  snapshot_tag base = {};
+  std::string base_hash = {};
+  uint64_t data_bytes = 0;
+  uint64_t runs = 0;
+  std::string runs_hash = {};
   uint64_t extent_bytes = hash_extent_bytes;
   std::string vmstate_hash = {};
   std::vector<std::string> extents = {};
   run_contract contract = {};
+  std::string manifest_hash = {};
 
   friend bool operator==(const snapshot_manifest&,
                          const snapshot_manifest&) = default;
@@ -54,7 +74,7 @@ struct snapshot_manifest {
     using enum schema::need;
     using m = snapshot_manifest;
     return std::tuple{
-      field("format_version", &m::format_version, "Of this file; 1.", required),
+      field("format_version", &m::format_version, "Of this file; 2.", required),
       field("root_hash", &m::root_hash,
             "The snapshot's id: SHA-256 over sizes and hashes.", required),
       field("tag", &m::tag, "Its name in the fleet.", required),
@@ -70,32 +90,43 @@ struct snapshot_manifest {
       field("method", &m::method, "How the driver did it."),
       field("created_at_us", &m::created_at, "When it was sealed, Unix time.",
             required),
-      field("memory_bytes", &m::memory_bytes, "The size of memory.bin.",
-            required),
+      field("memory_bytes", &m::memory_bytes, "The guest's memory.", required),
       field("vmstate_bytes", &m::vmstate_bytes, "The size of vmstate.",
             required),
+      field("form", &m::form, "What was sealed."),
+      field("base", &m::base, "For a diff: the snapshot that it lies over."),
+      field("base_hash", &m::base_hash, "The base's root hash."),
+      field("data_bytes", &m::data_bytes, "The packed pages of a diff."),
+      field("runs", &m::runs, "How many runs a diff has."),
+      field("runs_hash", &m::runs_hash, "SHA-256 of a diff's runs."),
       field("extent_bytes", &m::extent_bytes,
-            "How much of memory.bin one hash covers; the last may cover less.",
+            "How much of the data one hash covers; the last may cover less.",
             required),
       field("vmstate_hash", &m::vmstate_hash, "SHA-256 of vmstate.", required),
-      field("extents", &m::extents, "SHA-256 of each extent of memory.bin.",
+      field("extents", &m::extents,
+            "SHA-256 of each extent of memory.bin, or of a diff's data.",
             required),
       field("contract", &m::contract, "What it needs to run again.", required),
+      field("manifest_hash", &m::manifest_hash,
+            "SHA-256 of this text with nothing here; empty in version 1."),
     };
   }
 };
 
-/// The manifest as the text of its file.
-std::string manifest_text(const snapshot_manifest& x);
+/// The manifest as the text of its file, with its hash.
+expected<std::string> manifest_text(snapshot_manifest x);
 
 /// The manifest of a text that stands in the file `path`. unsupported for
 /// another version; snapshot_corrupt when it is no manifest, or does not
-/// agree with itself: names, sizes, number of extents, root hash.
+/// agree with itself: names, sizes, number of extents, root hash, its text.
 expected<snapshot_manifest> manifest_from_text(std::string_view text,
                                                const std::string& path);
 
-/// The extents' hashes, decoded. snapshot_corrupt when one is no hash.
-expected<std::vector<sha256>> extent_hashes(const snapshot_manifest& x);
+/// Hashes in hex, decoded. snapshot_corrupt when one is no hash.
+expected<std::vector<sha256>> from_hex(const std::vector<std::string>& texts);
+
+/// Hashes in hex.
+std::vector<std::string> to_hex(const std::vector<sha256>& hashes);
 
 /// The root hash of what the manifest says, in hex.
 expected<std::string> root_hash_of(const snapshot_manifest& x);

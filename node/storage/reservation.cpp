@@ -13,7 +13,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "actors/disk_calls.hpp"
 #include "node/storage/file.hpp"
 
 namespace forkfleet {
@@ -92,7 +91,7 @@ reserve_result reserve(int fd, uint64_t bytes, reserve_shape shape) {
   const int mode = shape == reserve_shape::at_most ? FALLOC_FL_KEEP_SIZE : 0;
   int error = EINTR;
   for (int i = 0; error == EINTR && i < interruptions_max; ++i)
-    error = disk::allocate(fd, mode, 0, bytes) == 0 ? 0 : errno;
+    error = allocate(fd, mode, 0, bytes);
   return {outcome_of(error), error};
 }
 

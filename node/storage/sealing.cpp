@@ -27,24 +27,79 @@ status check_memory_size(int fd, const std::string& path, uint64_t bytes) {
   return {};
 }
 
-status add_hashes(const hash_job& memory, const hash_job& vmstate,
-                  snapshot_manifest& manifest) {
-  const auto extents = hash_extents(memory);
+/// All of a fresh image; of a clone only what it does not share.
+expected<std::vector<sha256>> flat_hashes(const disk_staging_area& files,
+                                          const hash_job& memory) {
+  if (files.form == memory_form::flat)
+    return hash_extents(memory);
+  auto job = memory;
+  job.only = &files.flat->touched();
+  auto hashes = hash_extents(job);
+  if (hashes)
+    for (std::size_t i = 0; i < hashes->size(); ++i)
+      if (!(*job.only)[i])
+        (*hashes)[i] = files.base_extents[i];
+  return hashes;
+}
+
+status add_flat(const disk_staging_area& files, snapshot_manifest& manifest) {
+  const hash_job memory{.fd = files.memory_fd.get(),
+                        .path = files.directory + "/" + memory_file,
+                        .bytes = manifest.memory_bytes,
+                        .start_writeback = true};
+  if (auto good = check_memory_size(memory.fd, memory.path, memory.bytes);
+      !good)
+    return good;
+  const auto extents = flat_hashes(files, memory);
   if (!extents)
     return tl::unexpected<failure>(extents.error());
-  const auto state = hash_file(vmstate);
+  manifest.extents = to_hex(*extents);
+  return {};
+}
+
+status add_diff(disk_staging_area& files, snapshot_manifest& manifest) {
+  const auto table = files.diff->finish();
+  if (!table)
+    return tl::unexpected<failure>(table.error());
+  const auto runs = runs_hash_of(table->runs);
+  if (!runs)
+    return tl::unexpected<failure>(runs.error());
+  manifest.form = sealed_form::diff;
+  manifest.data_bytes = table->data_bytes;
+  manifest.runs = table->runs.size();
+  manifest.runs_hash = to_hex(*runs);
+  manifest.extents = to_hex(table->digests);
+  return {};
+}
+
+status add_hashes(disk_staging_area& files, snapshot_manifest& manifest) {
+  const auto state = hash_file({.fd = files.vmstate.get(),
+                                .path = files.directory + "/" + vmstate_file,
+                                .bytes = manifest.vmstate_bytes});
   if (!state)
     return tl::unexpected<failure>(state.error());
-  manifest.extent_bytes = hash_extent_bytes;
-  manifest.extents.clear();
-  for (const auto& extent : *extents)
-    manifest.extents.push_back(to_hex(extent));
   manifest.vmstate_hash = to_hex(*state);
+  manifest.extent_bytes = hash_extent_bytes;
+  auto done =
+    files.diff ? add_diff(files, manifest) : add_flat(files, manifest);
+  if (!done)
+    return done;
   const auto root = root_hash_of(manifest);
   if (!root)
     return tl::unexpected<failure>(root.error());
   manifest.root_hash = *root;
   return {};
+}
+
+status sync_memory(disk_staging_area& files) {
+  auto done =
+    sync_data(files.memory_fd.get(),
+              files.directory + "/" + (files.diff ? diff_name : memory_file));
+  if (done && files.diff)
+    files.diff->note_synced();
+  if (done && files.flat)
+    files.flat->note_synced();
+  return done;
 }
 
 /// Into the file that was reserved for it. It needs no rename of its own:
@@ -63,42 +118,41 @@ status write_manifest(const std::string& path, const std::string& text) {
 
 } // namespace
 
-expected<snapshot_manifest> complete_staging(const std::string& directory,
-                                             const staging_area& files,
+status finish_directory(const std::string& directory,
+                        snapshot_manifest& manifest) {
+  manifest.created_at = unix_time();
+  const auto text = manifest_text(manifest);
+  if (!text)
+    return tl::unexpected<failure>(text.error());
+  auto done = write_manifest(directory + "/" + manifest_file, *text);
+  if (done)
+    done = fault_point("seal.manifest_synced");
+  if (done)
+    done = sync_directory(directory);
+  if (done)
+    done = fault_point("seal.directory_synced");
+  return done;
+}
+
+expected<snapshot_manifest> complete_staging(disk_staging_area& files,
                                              snapshot_manifest manifest) {
-  const auto memory_path = directory + "/" + memory_file;
-  const auto opened = open_file(memory_path, O_RDWR);
-  if (!opened)
-    return tl::unexpected<failure>(opened.error());
-  const hash_job memory{.fd = opened->get(),
-                        .path = memory_path,
-                        .bytes = manifest.memory_bytes,
-                        .start_writeback = true};
-  const hash_job vmstate{.fd = files.vmstate_fd(),
-                         .path = directory + "/" + vmstate_file,
-                         .bytes = manifest.vmstate_bytes};
+  const auto vmstate_path = files.directory + "/" + vmstate_file;
   auto done = fault_point("seal.begun");
   // Runs the next step unless one before it failed.
   const auto then = [&done](auto step) {
     if (done)
       done = step();
   };
-  then([&] { return check_memory_size(memory.fd, memory.path, memory.bytes); });
-  then([&] { return give_back(vmstate.fd, vmstate.bytes, vmstate.path); });
-  then([&] { return add_hashes(memory, vmstate, manifest); });
-  then([] { return fault_point("seal.hashed"); });
-  then([&] { return sync_data(memory.fd, memory.path); });
-  then([] { return fault_point("seal.memory_synced"); });
-  then([&] { return sync_data(vmstate.fd, vmstate.path); });
-  then([] { return fault_point("seal.vmstate_synced"); });
   then([&] {
-    manifest.created_at = unix_time();
-    return write_manifest(directory + "/" + manifest_file,
-                          manifest_text(manifest));
+    return give_back(files.vmstate.get(), manifest.vmstate_bytes, vmstate_path);
   });
-  then([] { return fault_point("seal.manifest_synced"); });
-  then([&] { return sync_directory(directory); });
-  then([] { return fault_point("seal.directory_synced"); });
+  then([&] { return add_hashes(files, manifest); });
+  then([] { return fault_point("seal.hashed"); });
+  then([&] { return sync_memory(files); });
+  then([] { return fault_point("seal.memory_synced"); });
+  then([&] { return sync_data(files.vmstate.get(), vmstate_path); });
+  then([] { return fault_point("seal.vmstate_synced"); });
+  then([&] { return finish_directory(files.directory, manifest); });
   if (!done)
     return tl::unexpected<failure>(done.error());
   return manifest;

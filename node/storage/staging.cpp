@@ -2,13 +2,10 @@
 #include "node/storage/staging.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <fcntl.h>
-#include <optional>
 
 #include "actors/fault.hpp"
 #include "node/storage/file.hpp"
-#include "node/storage/flat_sink.hpp"
 #include "node/storage/reservation.hpp"
 
 namespace forkfleet {
@@ -18,38 +15,37 @@ namespace {
 /// The least that is told as missing: one block of any file system.
 constexpr uint64_t block_bytes = 4096;
 
-class disk_staging_area final : public staging_area {
-public:
-  memory_sink& memory() override { return *sink; }
-  int vmstate_fd() const override { return vmstate.get(); }
-  const reservation& reserved() const override { return numbers; }
+/// What the branch' memory is written to.
+const char* memory_name(memory_form form) {
+  return form == memory_form::diff ? diff_name : memory_file;
+}
 
-  unique_fd memory_file;
-  std::optional<flat_sink> sink;
-  unique_fd vmstate;
-  unique_fd manifest;
-  reservation numbers;
-};
+/// Scattered writes into a clone take at least so much at once.
+constexpr uint64_t clone_piece_bytes = 1u << 20;
 
 /// One branch' staging in the making.
 class staging_maker {
 public:
-  staging_maker(const staging_request& request, const staging_place& place)
-    : request_(request), place_(place) {
+  staging_maker(const staging_request& request, const staging_place& place,
+                const clone_base& base)
+    : request_(request), place_(place), base_(base) {
     area_->numbers.file_system = place.file_system;
+    area_->directory = place.directory();
+    area_->form = request.form;
   }
 
-  tl::expected<staging_ptr, staging_failure> run() {
-    if (auto made = make_files(); !made)
-      return give_up(made.error());
-    if (request_.policy != reserve_policy::off)
-      if (auto reserved = reserve_files(); !reserved)
-        return give_up(reserved.error());
-    if (auto sized = give_memory_its_size(); !sized)
-      return give_up(sized.error());
-    if (auto fault = fault_point("staging.reserved"); !fault)
-      return give_up(fault.error());
-    area_->sink.emplace(area_->memory_file.get(), path_of(memory_file));
+  tl::expected<disk_staging_ptr, staging_failure> run() {
+    auto done = make_files();
+    if (done)
+      done = make_sink();
+    if (done && request_.policy != reserve_policy::off)
+      done = reserve_files();
+    if (done)
+      done = give_memory_its_size();
+    if (done)
+      done = fault_point("staging.reserved");
+    if (!done)
+      return give_up(done.error());
     return std::move(area_);
   }
 
@@ -62,7 +58,7 @@ private:
     if (auto fault = fault_point("staging.made"); !fault)
       return fault;
     for (const auto& [name, fd] :
-         {std::pair{memory_file, &area_->memory_file},
+         {std::pair{memory_name(request_.form), &area_->memory_fd},
           std::pair{vmstate_file, &area_->vmstate},
           std::pair{manifest_file, &area_->manifest}}) {
       auto opened = open_file(path_of(name), O_RDWR | O_CREAT | O_EXCL);
@@ -73,9 +69,65 @@ private:
     return {};
   }
 
+  status make_sink() {
+    const auto path = path_of(memory_name(request_.form));
+    const int fd = area_->memory_fd.get();
+    const auto bytes = request_.memory_bytes;
+    switch (request_.form) {
+      case memory_form::flat:
+        area_->flat = std::make_unique<flat_sink>(
+          fd, path, bytes, flat_origin::fresh, place_.debt);
+        return {};
+      case memory_form::clone:
+        area_->flat = std::make_unique<flat_sink>(
+          fd, path, bytes, flat_origin::cloned, place_.debt);
+        area_->base_extents = base_.extents;
+        return clone_base_to(fd, path);
+      case memory_form::diff:
+        area_->diff = std::make_unique<diff_sink>(
+          fd, path,
+          diff_subject{bytes, from_hex(request_.base_hash).value_or(sha256{})},
+          place_.debt);
+        return {};
+    }
+    return {};
+  }
+
+  status clone_base_to(int fd, const std::string& path) {
+    const auto base = open_file(base_.memory_path, O_RDONLY);
+    if (!base)
+      return tl::unexpected<failure>(base.error());
+    if (auto cloned = clone_file(fd, base->get(), path); !cloned)
+      return cloned;
+    set_clone_piece(fd, clone_piece_bytes);
+    return {};
+  }
+
+  /// A clone cannot reserve: its blocks are taken as they are written.
+  status reserve_memory() {
+    switch (request_.form) {
+      case memory_form::flat:
+        return reserve_one(area_->memory_fd, request_.memory_bytes,
+                           reserve_shape::exact);
+      case memory_form::diff:
+        return reserve_diff();
+      case memory_form::clone:
+        return area_->flat->expect(request_.expected_bytes);
+    }
+    return {};
+  }
+
+  status reserve_diff() {
+    auto done = area_->diff->expect(request_.expected_bytes);
+    area_->numbers.outcome = area_->diff->outcome();
+    if (area_->numbers.outcome == reserve_outcome::unsupported)
+      return refuse_unreserved();
+    return done;
+  }
+
   status reserve_files() {
     using enum reserve_shape;
-    auto done = reserve_one(area_->memory_file, request_.memory_bytes, exact);
+    auto done = reserve_memory();
     if (done)
       done = reserve_one(area_->vmstate, request_.vmstate_bytes, at_most);
     if (done)
@@ -95,32 +147,37 @@ private:
       numbers.reserved_bytes += bytes;
       return {};
     }
-    if (outcome == reserve_outcome::unsupported
-        && request_.policy == reserve_policy::best_effort)
-      return {};
     if (outcome == reserve_outcome::unsupported)
-      return fail(ec::unsupported,
-                  place_.file_system + " cannot reserve space in "
-                    + place_.directory()
-                    + "; use ext4, XFS or tmpfs, or reserve: best-effort");
+      return refuse_unreserved();
     return tl::unexpected<failure>(
       errno_failure(error, "reserve " + std::to_string(bytes) + " bytes in "
                              + place_.directory()));
   }
 
+  /// Whether the policy allows to go on without.
+  status refuse_unreserved() const {
+    if (request_.policy == reserve_policy::best_effort)
+      return {};
+    return fail(ec::unsupported,
+                place_.file_system + " cannot reserve space in "
+                  + place_.directory()
+                  + "; use ext4, XFS or tmpfs, or reserve: best-effort");
+  }
+
   /// Only where nothing was reserved; it would throw reserved extents away
   /// if the sizes ever differed.
   status give_memory_its_size() {
-    if (area_->numbers.reserved_bytes != 0)
+    if (request_.form != memory_form::flat
+        || area_->numbers.reserved_bytes != 0)
       return {};
-    return resize_file(area_->memory_file.get(), request_.memory_bytes,
+    return resize_file(area_->memory_fd.get(), request_.memory_bytes,
                        path_of(memory_file));
   }
 
   /// Removes everything; ext4 keeps what a failed fallocate has got so far.
   tl::unexpected<staging_failure> give_up(const failure& error) {
     auto numbers = area_->numbers;
-    const auto got = stored_bytes(path_of(memory_file))
+    const auto got = stored_bytes(path_of(memory_name(request_.form)))
                      + stored_bytes(path_of(vmstate_file))
                      + stored_bytes(path_of(manifest_file));
     area_.reset();
@@ -141,15 +198,33 @@ private:
 
   const staging_request& request_;
   const staging_place& place_;
-  std::unique_ptr<disk_staging_area> area_ =
-    std::make_unique<disk_staging_area>();
+  const clone_base& base_;
+  disk_staging_ptr area_ = std::make_unique<disk_staging_area>();
 };
 
 } // namespace
 
+memory_sink& disk_staging_area::memory() {
+  if (diff)
+    return *diff;
+  return *flat;
+}
+
+const reservation& disk_staging_area::reserved() const {
+  total_ = numbers;
+  if (diff)
+    total_.reserved_bytes += diff->reserved_bytes();
+  return total_;
+}
+
 uint64_t needed_bytes(const staging_request& request) {
-  return request.memory_bytes + request.vmstate_bytes
-         + manifest_slack_bytes(request.memory_bytes);
+  const auto rest =
+    request.vmstate_bytes + manifest_slack_bytes(request.memory_bytes);
+  if (request.form == memory_form::flat)
+    return request.memory_bytes + rest;
+  return diff_file_bytes(request.expected_bytes,
+                         request.expected_bytes / guest_page_bytes)
+         + rest;
 }
 
 staging_failure no_room(const staging_place& place, uint64_t needed,
@@ -167,9 +242,10 @@ staging_failure no_room(const staging_place& place, uint64_t needed,
            .file_system = place.file_system}};
 }
 
-tl::expected<staging_ptr, staging_failure>
-make_staging(const staging_request& request, const staging_place& place) {
-  return staging_maker{request, place}.run();
+tl::expected<disk_staging_ptr, staging_failure>
+make_staging(const staging_request& request, const staging_place& place,
+             const clone_base& base) {
+  return staging_maker{request, place, base}.run();
 }
 
 } // namespace forkfleet

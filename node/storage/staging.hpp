@@ -4,9 +4,14 @@
 // nothing of tags. Knows no CAF.
 #pragma once
 
+#include <memory>
 #include <string>
+#include <vector>
 
+#include "actors/unique_fd.hpp"
 #include "node/snapshot_store.hpp"
+#include "node/storage/diff_sink.hpp"
+#include "node/storage/flat_sink.hpp"
 #include "node/storage/manifest.hpp"
 
 namespace forkfleet {
@@ -16,9 +21,41 @@ struct staging_place {
   std::string parent = {};
   std::string name = {};
   std::string file_system = {};
+  std::shared_ptr<write_debt> debt = {};
 
   std::string directory() const { return parent + "/" + name; }
 };
+
+/// The base of a clone: its flat image and what vouches for that.
+struct clone_base {
+  std::string memory_path = {};
+  std::vector<sha256> extents = {};
+};
+
+/// The open files of one snapshot in the making.
+class disk_staging_area final : public staging_area {
+public:
+  memory_sink& memory() override;
+  int vmstate_fd() const override { return vmstate.get(); }
+  const reservation& reserved() const override;
+
+  std::string directory = {};
+  memory_form form = memory_form::flat;
+  unique_fd memory_fd = {};
+  unique_fd vmstate = {};
+  unique_fd manifest = {};
+  /// The one that the form has. They refer to `memory_fd`.
+  std::unique_ptr<flat_sink> flat = {};
+  std::unique_ptr<diff_sink> diff = {};
+  std::vector<sha256> base_extents = {}; // of a clone
+  /// Without what a diff's sink has reserved.
+  reservation numbers = {};
+
+private:
+  mutable reservation total_ = {};
+};
+
+using disk_staging_ptr = std::unique_ptr<disk_staging_area>;
 
 /// All that a snapshot may take on the disk: memory, vmstate, manifest.
 uint64_t needed_bytes(const staging_request& request);
@@ -27,17 +64,23 @@ uint64_t needed_bytes(const staging_request& request);
 staging_failure no_room(const staging_place& place, uint64_t needed,
                         uint64_t free);
 
-/// Makes the directory and its three files, memory.bin with its full size,
-/// and reserves them as the policy says. After an error nothing is left. A
+/// Makes the directory and its three files and reserves them as the policy
+/// says: memory.bin with its full size, memory.diff for what is expected, or
+/// memory.bin as a clone of `base`. After an error nothing is left. A
 /// directory of the same name that an earlier life left is replaced.
-tl::expected<staging_ptr, staging_failure>
-make_staging(const staging_request& request, const staging_place& place);
+tl::expected<disk_staging_ptr, staging_failure>
+make_staging(const staging_request& request, const staging_place& place,
+             const clone_base& base = {});
 
-/// Completes what is staged in `directory`: cuts vmstate to its size, hashes,
-/// writes the manifest, and syncs all of it. Adds sizes, hashes and the time
-/// to `manifest`. A rename may follow.
-expected<snapshot_manifest> complete_staging(const std::string& directory,
-                                             const staging_area& files,
+/// Completes what is staged: cuts vmstate to its size, hashes, writes the
+/// manifest, and syncs all of it. Adds sizes, hashes and the time to
+/// `manifest`. A rename may follow.
+expected<snapshot_manifest> complete_staging(disk_staging_area& files,
                                              snapshot_manifest manifest);
+
+/// Writes and syncs `manifest.json` in `directory`, with the time of now, and
+/// syncs the directory: the last steps before the rename.
+status finish_directory(const std::string& directory,
+                        snapshot_manifest& manifest);
 
 } // namespace forkfleet

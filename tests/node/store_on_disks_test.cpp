@@ -73,7 +73,7 @@ TEST_CASE("what fallocate refuses is removed and told, too",
   const auto free = *available_bytes((*disk)->path());
   const auto area = make_staging(
     {.operation = {"op-1"}, .tag = {"snap-1"}, .memory_bytes = 2 * disk_bytes},
-    {(*disk)->path(), "op-1", to_string(kind)});
+    {(*disk)->path(), "op-1", to_string(kind), {}});
   REQUIRE_FALSE(area);
   CHECK(area.error().error.code == ec::disk_full);
   CHECK(area.error().reserved.missing_bytes >= disk_bytes);

@@ -34,6 +34,8 @@ std::string make_command(disk_kind kind) {
       return "mkfs.ext4 -q -F -O ^extent,^64bit,^metadata_csum ";
     case disk_kind::xfs:
       return "mkfs.xfs -q -f ";
+    case disk_kind::btrfs:
+      return "mkfs.btrfs -q -f -m single ";
     case disk_kind::tmpfs:
       break;
   }
@@ -66,6 +68,8 @@ std::string to_string(disk_kind x) {
       return "ext4";
     case disk_kind::xfs:
       return "xfs";
+    case disk_kind::btrfs:
+      return "btrfs";
     case disk_kind::ext4_without_extents:
       return "ext4 without extents";
   }

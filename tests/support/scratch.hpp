@@ -28,8 +28,9 @@ private:
 /// What the file system of a `scratch_disk` is.
 enum class disk_kind : uint8_t {
   tmpfs,
-  ext4, // with a journal
-  xfs,
+  ext4,                 // with a journal
+  xfs,                  // files can be cloned
+  btrfs,                // same
   ext4_without_extents, // fallocate(2) is not supported there
 };
 

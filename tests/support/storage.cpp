@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/storage.hpp"
 
+#include <fcntl.h>
 #include <random>
 
 #include <catch2/catch.hpp>
@@ -23,7 +24,7 @@ std::string vmstate_text(unsigned seed) {
 void store_world::start() {
   auto data = data_directory::open(path_);
   REQUIRE(data);
-  auto store = disk_snapshot_store::open_in(*data, {"host-1"});
+  auto store = disk_snapshot_store::open_in(*data, {"host-1"}, options_);
   REQUIRE(store);
   store_ = *store;
 }
@@ -83,6 +84,49 @@ expected<snapshot_info> store_world::branch(const std::string& operation,
     return tl::unexpected<failure>(area.error().error);
   fill(**area, seed);
   return seal(**area, operation, tag, parent);
+}
+
+staging_request store_world::request_over(const std::string& operation,
+                                          const std::string& tag,
+                                          const std::string& base,
+                                          memory_form form) {
+  auto result = request(operation, tag);
+  result.form = form;
+  result.base = {base};
+  for (const auto& info : store_->list())
+    if (info.tag == result.base)
+      result.base_hash = info.root_hash;
+  result.expected_bytes = 16 * page;
+  return result;
+}
+
+expected<snapshot_info>
+store_world::branch_over(const staging_request& request,
+                         const std::function<void(memory_sink&)>& change) {
+  auto area = store_->stage(request);
+  if (!area)
+    return tl::unexpected<failure>(area.error().error);
+  change((*area)->memory());
+  REQUIRE(write_at((*area)->vmstate_fd(), request.tag.value, 0, "vmstate"));
+  return seal(**area, request.operation.value, request.tag.value);
+}
+
+std::vector<uint8_t> store_world::memory_of(const std::string& tag) {
+  const auto files = store_->open({tag});
+  REQUIRE(files);
+  const auto& layout = files->memory;
+  std::vector<uint8_t> result(layout.bytes);
+  for (const auto& segment : layout.segments) {
+    if (!segment.file)
+      continue;
+    const auto& path = layout.files[*segment.file];
+    const auto fd = open_file(path, O_RDONLY);
+    REQUIRE(fd);
+    REQUIRE(read_at(fd->get(),
+                    std::span{result}.subspan(segment.address, segment.bytes),
+                    segment.offset, path));
+  }
+  return result;
 }
 
 std::vector<std::string> store_world::tags() {

@@ -2,6 +2,7 @@
 // A snapshot store with the few verbs that its tests need.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,8 +17,9 @@ inline constexpr uint64_t mib = 1u << 20;
 /// A store in `path`, as a node has it. Opens again what lies there.
 class store_world {
 public:
-  explicit store_world(const std::string& path, uint64_t memory_bytes = 5 * mib)
-    : path_(path), memory_bytes_(memory_bytes) {
+  explicit store_world(const std::string& path, uint64_t memory_bytes = 5 * mib,
+                       store_options options = {})
+    : path_(path), memory_bytes_(memory_bytes), options_(std::move(options)) {
     start();
   }
 
@@ -41,6 +43,20 @@ public:
                                const std::string& tag,
                                const std::string& parent = "");
 
+  /// A request for a diff over `base`, or for a clone of it.
+  staging_request request_over(const std::string& operation,
+                               const std::string& tag, const std::string& base,
+                               memory_form form = memory_form::diff);
+
+  /// All of a diff's storage: `change` writes to the sink what a driver
+  /// would.
+  expected<snapshot_info>
+  branch_over(const staging_request& request,
+              const std::function<void(memory_sink&)>& change);
+
+  /// Reads a snapshot's memory as a child would: by its layout alone.
+  std::vector<uint8_t> memory_of(const std::string& tag);
+
   /// All of a branch' storage, from stage to seal.
   expected<snapshot_info> branch(const std::string& operation,
                                  const std::string& tag, unsigned seed = 1,
@@ -54,6 +70,7 @@ private:
 
   std::string path_;
   uint64_t memory_bytes_;
+  store_options options_;
   std::shared_ptr<disk_snapshot_store> store_;
 };
 
