@@ -22,6 +22,9 @@ using schema::in_quotes;
 constexpr uint64_t kept_min = 100;
 constexpr uint64_t kept_max = 1'000'000;
 constexpr uint64_t branch_slots_max = 64;
+constexpr uint64_t branch_queue_max = 1024;
+constexpr uint64_t chain_depth_max = 256;
+constexpr uint64_t unwritten_bytes_max = 1ull << 40;
 constexpr std::size_t fleet_name_length_max = 64;
 constexpr int heartbeats_min = 3;
 
@@ -59,6 +62,34 @@ void check_branch(checker& run) {
   const auto& x = run.fleet.branch;
   run.range("branch.deadline", x.deadline, 1s, 1h);
   run.range("branch.pause_max", x.pause_max, 100ms, 60s);
+  if (x.max_pause != 0ms)
+    run.range("branch.max_pause", x.max_pause, 1ms, 60s);
+  if (x.max_pause > x.pause_max && !run.has_problem("branch.pause_max"))
+    run.report("branch.max_pause",
+               fmt::format("must be at most pause_max, {}, not {}",
+                           schema::format_duration(x.pause_max),
+                           schema::format_duration(x.max_pause)),
+               {}, "branch.pause_max");
+  run.range("branch.chain_depth", x.chain_depth, 1, chain_depth_max);
+  if (x.unwritten_max.value > unwritten_bytes_max)
+    run.report("branch.unwritten_max",
+               fmt::format("must be at most {}, not {}",
+                           schema::format_bytes(unwritten_bytes_max),
+                           schema::format_bytes(x.unwritten_max.value)));
+}
+
+/// Archives among what the node keeps would be taken for its own.
+void check_archives(checker& run, const host_section& host,
+                    const std::string& path) {
+  const auto is_within = [](const std::string& inner,
+                            const std::string& outer) {
+    return inner == outer || inner.starts_with(outer + "/");
+  };
+  if (is_within(host.archives, host.data)
+      && !is_within(host.archives, host.data + "/archives"))
+    run.report(path + ".archives",
+               fmt::format("{} is the node's own", in_quotes(host.archives)),
+               "leave the key out, or take a directory outside of data");
 }
 
 void check_hosts(checker& run) {
@@ -70,6 +101,8 @@ void check_hosts(checker& run) {
     const auto& host = run.fleet.hosts[i];
     const auto path = fmt::format("hosts[{}]", i);
     run.range(path + ".branch_slots", host.branch_slots, 1, branch_slots_max);
+    run.range(path + ".branch_queue", host.branch_queue, 0, branch_queue_max);
+    check_archives(run, host, path);
     const auto [first, is_new] = seen.emplace(host.name.value, i);
     if (!is_new && !host.name.empty())
       run.report(path + ".name",

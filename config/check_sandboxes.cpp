@@ -83,6 +83,7 @@ void check_unused(checker& run, const sandbox_section& x,
     {"disks", x.disks != untouched.disks},
     {"debug_console", x.debug_console != untouched.debug_console},
     {"qemu_arguments", x.qemu_arguments != untouched.qemu_arguments},
+    {"binary", x.binary != untouched.binary},
     {"attach", x.attach != untouched.attach},
   };
   for (const auto key : keys)
@@ -97,21 +98,56 @@ void check_driver(checker& run, const sandbox_section& x,
   if (x.driver == driver_kind::simulated)
     check_unused(run, x, path, "for a simulated sandbox",
                  {"initrd", "append", "accelerator", "disks", "debug_console",
-                  "qemu_arguments", "attach"});
+                  "qemu_arguments", "binary", "attach"});
   else if (is_attached)
     check_unused(run, x, path, "for a VM that somebody else started",
                  {"kernel", "initrd", "append", "machine", "accelerator",
-                  "memory", "vcpus", "disks", "debug_console",
-                  "qemu_arguments"});
+                  "memory", "vcpus", "disks", "debug_console", "qemu_arguments",
+                  "binary"});
   else if (x.kernel.empty() && !run.has_problem(path + ".driver")
-           && !run.has_problem(path + ".attach.qmp"))
+           && !run.has_problem(path + ".attach.qmp")
+           && !run.has_problem(path + ".attach.api"))
     run.report(path + ".kernel", "is required",
                "unless attach is given or driver is simulated", path + ".name");
+  if (x.driver == driver_kind::firecracker)
+    check_unused(run, x, path, "for Firecracker",
+                 {"machine", "accelerator", "debug_console", "qemu_arguments"});
+  else if (x.driver == driver_kind::qemu)
+    check_unused(run, x, path, "for QEMU", {"binary"});
+}
+
+/// Each VMM is attached to by its own socket.
+void check_attach_keys(checker& run, const sandbox_section& x,
+                       const std::string& sandbox) {
+  const auto path = sandbox + ".attach";
+  if (!run.is_given(path) || run.has_problem(path)
+      || run.has_problem(sandbox + ".driver")
+      || x.driver == driver_kind::simulated)
+    return;
+  const bool is_firecracker = x.driver == driver_kind::firecracker;
+  const auto refuse = [&](const char* key, const std::string& value,
+                          const char* advice) {
+    if (!value.empty())
+      run.report(path + key,
+                 fmt::format("has no meaning for {}",
+                             is_firecracker ? "Firecracker" : "QEMU"),
+                 advice);
+  };
+  if (is_firecracker) {
+    refuse(".qmp", x.attach.qmp, "give api");
+    refuse(".watchdog_qmp", x.attach.watchdog_qmp, "remove it");
+  } else {
+    refuse(".api", x.attach.api, "give qmp");
+  }
+  if (x.attach.empty())
+    run.report(path + (is_firecracker ? ".api" : ".qmp"), "is required", {},
+               path);
 }
 
 void check_attach(checker& run, const sandbox_section& x,
                   const std::string& path,
                   std::map<host_file, std::string>& sockets) {
+  check_attach_keys(run, x, path);
   const auto check_socket = [&](const std::string& key,
                                 const std::string& socket) {
     if (socket.empty())
@@ -126,10 +162,12 @@ void check_attach(checker& run, const sandbox_section& x,
       sockets.emplace(host_file{x.host.value, socket}, at);
     if (!is_new)
       run.report(at, fmt::format("is already that of {}", first->second),
-                 "QEMU serves one client at a time");
+                 key == "api" ? "attach to a VM once"
+                              : "QEMU serves one client at a time");
   };
   check_socket("qmp", x.attach.qmp);
   check_socket("watchdog_qmp", x.attach.watchdog_qmp);
+  check_socket("api", x.attach.api);
 }
 
 /// Two VMs that write to one image destroy it.
@@ -139,7 +177,10 @@ void check_disks(checker& run, const sandbox_section& x,
   for (std::size_t i = 0; i < x.disks.size(); ++i) {
     const auto& disk = x.disks[i];
     const auto at = fmt::format("{}.disks[{}]", path, i);
-    check_choice(run, at + ".format", disk.format, {"qcow2", "raw"});
+    if (x.driver == driver_kind::firecracker)
+      check_choice(run, at + ".format", disk.format, {"raw"});
+    else
+      check_choice(run, at + ".format", disk.format, {"qcow2", "raw"});
     if (disk.path.empty() || disk.readonly)
       continue;
     const auto [first, is_new] =
@@ -167,8 +208,8 @@ void check_sandboxes(checker& run) {
                              in_quotes(x.name.value), first->second));
     check_host(run, x, path);
     check_machine(run, x, path);
-    check_driver(run, x, path);
     check_attach(run, x, path, sockets);
+    check_driver(run, x, path);
     check_disks(run, x, path, images);
   }
 }

@@ -111,6 +111,9 @@ struct branch_section {
   reserve_policy reserve = reserve_policy::best_effort;
   milliseconds deadline{60000};
   milliseconds pause_max{5000};
+  milliseconds max_pause{0};
+  uint64_t chain_depth = 16;
+  byte_size unwritten_max{0};
 
   friend bool operator==(const branch_section&,
                          const branch_section&) = default;
@@ -119,7 +122,7 @@ struct branch_section {
   static constexpr auto fields() {
     using schema::field;
     return std::tuple{
-      field("mode", &branch_section::mode, "auto, full or live."),
+      field("mode", &branch_section::mode, "auto, full, diff or live."),
       field("reserve", &branch_section::reserve,
             "off, best-effort or required."),
       field("deadline", &branch_section::deadline,
@@ -127,6 +130,17 @@ struct branch_section {
       field("pause_max", &branch_section::pause_max,
             "A guest that stands still for longer is resumed and the branch "
             "fails; 100ms to 60s."),
+      field("max_pause", &branch_section::max_pause,
+            "The pause that is wished for: a branch that would need a longer "
+            "one is refused before the guest is paused. 1ms to 60s, at most "
+            "pause_max; 0s allows any."),
+      field("chain_depth", &branch_section::chain_depth,
+            "As many diffs may lie over a flat image; a snapshot that is "
+            "deeper is flattened in the background. 1 to 256."),
+      field("unwritten_max", &branch_section::unwritten_max,
+            "As much of snapshots may not be on the disk yet when a guest is "
+            "paused; the branch waits before its pause. 0B is twice the "
+            "guest's memory; at most 1TiB."),
     };
   }
 };
@@ -136,6 +150,8 @@ struct host_section {
   std::string address = {};
   std::string data = {};
   uint64_t branch_slots = 2;
+  uint64_t branch_queue = 64;
+  std::string archives = {};
   tls_files tls = {};
 
   friend bool operator==(const host_section&, const host_section&) = default;
@@ -153,6 +169,11 @@ struct host_section {
             "Where its snapshots lie; default: <state>/<name>."),
       field("branch_slots", &host_section::branch_slots,
             "Branches at once; 1 to 64."),
+      field("branch_queue", &host_section::branch_queue,
+            "Branches that may wait for their turn; 0 to 1024."),
+      field("archives", &host_section::archives,
+            "Where exported snapshots go and imported ones come from; "
+            "default: <data>/archives."),
       field("tls", &host_section::tls,
             "Its certificates; needed unless the coordinator is loopback."),
     };
@@ -182,31 +203,33 @@ struct disk_section {
 struct attach_section {
   std::string qmp = {};
   std::string watchdog_qmp = {};
+  std::string api = {};
 
-  bool empty() const { return qmp.empty(); }
+  bool empty() const { return qmp.empty() && api.empty(); }
   friend bool operator==(const attach_section&,
                          const attach_section&) = default;
   static constexpr schema::about about{"attach",
                                        "A VM that somebody else started."};
   static constexpr auto fields() {
     using schema::field;
-    using enum schema::need;
     return std::tuple{
-      field("qmp", &attach_section::qmp, "Its QMP socket.", required),
+      field("qmp", &attach_section::qmp, "The QMP socket of a QEMU."),
       field("watchdog_qmp", &attach_section::watchdog_qmp,
             "A second QMP socket, for the watchdog that resumes the VM when "
             "the node dies in a pause."),
+      field("api", &attach_section::api, "The API socket of a Firecracker."),
     };
   }
 };
 
-enum class driver_kind : uint8_t { qemu, simulated };
+enum class driver_kind : uint8_t { qemu, simulated, firecracker };
 
 constexpr auto enum_table(driver_kind) {
   using enum driver_kind;
   return std::to_array<schema::enum_entry<driver_kind>>({
     {qemu, "qemu"},
     {simulated, "simulated", "no VM: costs and faults, for trying things"},
+    {firecracker, "firecracker"},
   });
 }
 
@@ -235,6 +258,7 @@ struct sandbox_section {
   std::vector<disk_section> disks = {};
   bool debug_console = false;
   std::vector<std::string> qemu_arguments = {};
+  std::string binary = {};
   attach_section attach = {};
 
   friend bool operator==(const sandbox_section&,
@@ -246,7 +270,8 @@ struct sandbox_section {
     return std::tuple{
       field("name", &sandbox_section::name, "Unique in the fleet.", required),
       field("host", &sandbox_section::host, "Which host runs it.", required),
-      field("driver", &sandbox_section::driver, "qemu or simulated."),
+      field("driver", &sandbox_section::driver,
+            "qemu, firecracker or simulated."),
       field("kernel", &sandbox_section::kernel,
             "The guest kernel; needed unless attach is given."),
       field("initrd", &sandbox_section::initrd, "Its initial RAM disk."),
@@ -261,8 +286,10 @@ struct sandbox_section {
             "Port 0xe9 of the guest as a socket in the sandbox's directory."),
       field("qemu_arguments", &sandbox_section::qemu_arguments,
             "More arguments for QEMU, as they are."),
+      field("binary", &sandbox_section::binary,
+            "Firecracker's program; default: firecracker in PATH."),
       field("attach", &sandbox_section::attach,
-            "Attach to a running QEMU instead of starting one."),
+            "Attach to a running VM instead of starting one."),
     };
   }
 };

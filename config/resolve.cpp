@@ -52,6 +52,7 @@ void for_each_path(fleet_file& fleet, const visitor& visit) {
   for (std::size_t i = 0; i < fleet.hosts.size(); ++i) {
     const auto where = fmt::format("hosts[{}]", i);
     visit(where + ".data", fleet.hosts[i].data);
+    visit(where + ".archives", fleet.hosts[i].archives);
     visit_tls(fleet.hosts[i].tls, where + ".tls", visit);
   }
   for (std::size_t i = 0; i < fleet.sandboxes.size(); ++i) {
@@ -63,6 +64,8 @@ void for_each_path(fleet_file& fleet, const visitor& visit) {
       visit(fmt::format("{}.disks[{}].path", where, j), sandbox.disks[j].path);
     visit(where + ".attach.qmp", sandbox.attach.qmp);
     visit(where + ".attach.watchdog_qmp", sandbox.attach.watchdog_qmp);
+    visit(where + ".attach.api", sandbox.attach.api);
+    visit(where + ".binary", sandbox.binary);
   }
 }
 
@@ -83,9 +86,12 @@ void resolve(fleet_file& fleet, const std::string& directory,
                  {"is needed, because neither XDG_STATE_HOME nor HOME is set"});
   if (fleet.coordinator.data.empty())
     fleet.coordinator.data = normal(fleet.state, "coordinator");
-  for (auto& host : fleet.hosts)
+  for (auto& host : fleet.hosts) {
     if (host.data.empty())
       host.data = normal(fleet.state, host.name.value);
+    if (host.archives.empty())
+      host.archives = normal(host.data, "archives");
+  }
 }
 
 } // namespace forkfleet::config

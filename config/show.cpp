@@ -63,15 +63,20 @@ public:
   }
 
 private:
-  /// A section that must not be empty cannot be written while it is.
+  /// A section that must not be empty cannot be written while it is, and one
+  /// of texts says nothing then.
   static bool is_absent(const field_shape& field, const type_shape& shape,
                         const void* x) {
     const auto& type = field.type();
     const auto is_required = [](const field_shape& each) {
       return each.needed == schema::need::required;
     };
+    const auto is_text = [](const field_shape& each) {
+      return each.type().what == kind::text;
+    };
     return type.what == kind::record && field.needed == schema::need::optional
-           && std::any_of(type.fields.begin(), type.fields.end(), is_required)
+           && (std::any_of(type.fields.begin(), type.fields.end(), is_required)
+               || std::all_of(type.fields.begin(), type.fields.end(), is_text))
            && schema::encode(type, field.view(x))
                 == schema::encode(type, field.view(shape.initial()));
   }

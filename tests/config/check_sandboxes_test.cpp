@@ -82,3 +82,20 @@ TEST_CASE_METHOD(sandbox_fixture, "a kernel is needed by what is started here",
   fleet.sandboxes[0].driver = driver_kind::simulated;
   CHECK(wrong_paths().empty());
 }
+
+TEST_CASE_METHOD(sandbox_fixture, "each VMM has its own keys",
+                 "[config][check_sandboxes]") {
+  auto& x = fleet.sandboxes[0];
+  x.binary = "/usr/bin/firecracker";
+  CHECK(wrong_paths() == paths{"sandboxes[0].binary"});
+  x.driver = driver_kind::firecracker;
+  CHECK(wrong_paths().empty());
+  x.disks = {{.path = "/d", .format = "raw"}};
+  CHECK(wrong_paths().empty());
+  x.disks[0].format = "qcow2";
+  x.machine = "q35";
+  x.qemu_arguments = {"-s"};
+  CHECK(wrong_paths()
+        == paths{"sandboxes[0].machine", "sandboxes[0].qemu_arguments",
+                 "sandboxes[0].disks[0].format"});
+}

@@ -49,6 +49,46 @@ TEST_CASE("both ends of a range are allowed and what is beyond is not",
   }
 }
 
+TEST_CASE("a pause that is wished for is no longer than the one allowed",
+          "[config][check]") {
+  auto fleet = sound_fleet();
+  fleet.branch.pause_max = 1s;
+  for (const auto good : {0ms, 1ms, 1000ms}) {
+    fleet.branch.max_pause = good;
+    CHECK(wrong_paths(fleet).empty());
+  }
+  for (const auto bad : {-1ms, 1001ms}) {
+    fleet.branch.max_pause = bad;
+    CHECK(wrong_paths(fleet) == paths{"branch.max_pause"});
+  }
+}
+
+TEST_CASE("a chain is bounded", "[config][check]") {
+  auto fleet = sound_fleet();
+  for (const auto good : {1u, 256u}) {
+    fleet.branch.chain_depth = good;
+    CHECK(wrong_paths(fleet).empty());
+  }
+  for (const auto bad : {0u, 257u}) {
+    fleet.branch.chain_depth = bad;
+    CHECK(wrong_paths(fleet) == paths{"branch.chain_depth"});
+  }
+}
+
+TEST_CASE("archives do not lie among what the node keeps",
+          "[config][check][safety]") {
+  auto fleet = sound_fleet();
+  auto& archives = fleet.hosts[0].archives;
+  for (const auto* good : {"/s/a/archives", "/s/a/archives/x", "/s/b", "/s"}) {
+    archives = good;
+    CHECK(wrong_paths(fleet).empty());
+  }
+  for (const auto* bad : {"/s/a", "/s/a/snapshots", "/s/a/archives-2"}) {
+    archives = bad;
+    CHECK(wrong_paths(fleet) == paths{"hosts[0].archives"});
+  }
+}
+
 TEST_CASE("a node times out after three heartbeats at the earliest",
           "[config][check]") {
   auto fleet = sound_fleet();

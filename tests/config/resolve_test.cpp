@@ -50,6 +50,8 @@ TEST_CASE("data directories lie in the state by default", "[config][resolve]") {
   const auto fleet = resolved(two_hosts(), no_variables);
   CHECK(fleet.coordinator.data == "/etc/fleet/state/coordinator");
   CHECK(fleet.hosts[0].data == "/etc/fleet/state/a");
+  CHECK(fleet.hosts[0].archives == "/etc/fleet/state/a/archives");
+  CHECK(fleet.hosts[1].archives == "/etc/b/archives");
 }
 
 TEST_CASE("the state lies where the user's programs keep theirs",

@@ -56,6 +56,7 @@ TEST_CASE("any fleet survives YAML", "[config][show][property]") {
     fleet.coordinator.heartbeat = fleet.coordinator.node_timeout =
       fleet.branch.deadline = milliseconds{dice() % 1'000'000};
     fleet.branch.pause_max = milliseconds{dice() % 1'000'000};
+    fleet.branch.max_pause = milliseconds{dice() % 1'000'000};
     const auto text = show(fleet);
     CAPTURE(text);
     fleet_file again;
