@@ -43,7 +43,11 @@ scriptable_message entry() {
 const std::vector<scriptable_message>& catalogue() {
   static const auto all = std::vector<scriptable_message>{
     entry<branch_request, branch_report>(),
+    entry<cancel_request, done>(),
     entry<events_request, event_list>(),
+    entry<export_request, archive_report>(),
+    entry<flatten_request, done>(),
+    entry<import_request, archive_report>(),
     entry<nodes_request, node_list>(),
     entry<operation_query, operation_status>(),
     entry<remove_request, done>(),
@@ -51,6 +55,7 @@ const std::vector<scriptable_message>& catalogue() {
     entry<sandboxes_request, sandbox_list>(),
     entry<snapshots_request, snapshot_list>(),
     entry<stop_request, done>(),
+    entry<verify_request, verify_report>(),
   };
   return all;
 }

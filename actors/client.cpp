@@ -172,7 +172,7 @@ expected<Reply> client::ask(const Request& request,
   return impl_->ask<Reply>(request, timeout);
 }
 
-// The pairs of `client_api`.
+// The pairs of `client_api` and `upkeep_api`.
 template expected<branch_report> client::ask(const branch_request&,
                                              milliseconds);
 template expected<operation_status> client::ask(const operation_query&,
@@ -187,5 +187,13 @@ template expected<sandbox_list> client::ask(const sandboxes_request&,
 template expected<snapshot_list> client::ask(const snapshots_request&,
                                              milliseconds);
 template expected<event_list> client::ask(const events_request&, milliseconds);
+template expected<done> client::ask(const cancel_request&, milliseconds);
+template expected<done> client::ask(const flatten_request&, milliseconds);
+template expected<verify_report> client::ask(const verify_request&,
+                                             milliseconds);
+template expected<archive_report> client::ask(const export_request&,
+                                              milliseconds);
+template expected<archive_report> client::ask(const import_request&,
+                                              milliseconds);
 
 } // namespace forkfleet

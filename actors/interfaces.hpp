@@ -41,7 +41,8 @@ using membership_api = caf::typed_actor<
   caf::replies_to<node_goodbye>::with<done>>;
 
 /// The COORDINATOR.
-using coordinator_actor = client_api::extend_with<membership_api>;
+using coordinator_actor =
+  client_api::extend_with<upkeep_api>::extend_with<membership_api>;
 
 /// Asks a CONNECTOR for the COORDINATOR, local to a process.
 struct connect_request {

@@ -8,9 +8,24 @@
 #include <caf/typed_actor.hpp>
 
 #include "actors/membership_protocol.hpp"
+#include "actors/snapshot_protocol.hpp"
 #include "actors/wire.hpp"
 
 namespace forkfleet {
+
+/// What is asked of things that are there: by clients of the COORDINATOR,
+/// and by the COORDINATOR of the NODE that has them.
+using upkeep_api = caf::typed_actor<
+  // End a branch before its time. Answered at once; its report tells how it
+  // ended.
+  caf::replies_to<cancel_request>::with<done>,
+  // Make a snapshot's memory one flat file.
+  caf::replies_to<flatten_request>::with<done>,
+  // Compare every hash of a snapshot.
+  caf::replies_to<verify_request>::with<verify_report>,
+  // Write a snapshot to an archive on its host, and make one of it.
+  caf::replies_to<export_request>::with<archive_report>,
+  caf::replies_to<import_request>::with<archive_report>>;
 
 /// What a NODE answers to the COORDINATOR.
 using node_actor = caf::typed_actor<
@@ -23,7 +38,7 @@ using node_actor = caf::typed_actor<
   // End a sandbox.
   caf::replies_to<stop_request>::with<done>,
   // Remove a snapshot.
-  caf::replies_to<remove_request>::with<done>>;
+  caf::replies_to<remove_request>::with<done>>::extend_with<upkeep_api>;
 
 } // namespace forkfleet
 
@@ -53,4 +68,11 @@ CAF_BEGIN_TYPE_ID_BLOCK(forkfleet, first_custom_type_id)
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::node_events))
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::node_goodbye))
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::node_actor))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::cancel_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::flatten_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::verify_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::verify_report))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::export_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::import_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::archive_report))
 CAF_END_TYPE_ID_BLOCK(forkfleet)

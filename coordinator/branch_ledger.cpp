@@ -62,6 +62,11 @@ expected<opening> branch_ledger::check(const operation_intent& intent) const {
   return opening::opened;
 }
 
+std::optional<failure>
+branch_ledger::name_taken(const snapshot_tag& tag) const {
+  return name_taken(operation_intent{.tag = tag});
+}
+
 expected<opening> branch_ledger::open(const operation_intent& intent,
                                       const host_name& host) {
   auto result = check(intent);

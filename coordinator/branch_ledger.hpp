@@ -62,6 +62,9 @@ public:
   /// of that name, node_busy at the limit.
   expected<opening> check(const operation_intent& intent) const;
 
+  /// snapshot_exists when an open branch makes a snapshot of that name.
+  std::optional<failure> name_taken(const snapshot_tag& tag) const;
+
   /// Begins it on `host`, or says that it is there already.
   expected<opening> open(const operation_intent& intent, const host_name& host);
 

@@ -9,6 +9,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <variant>
 #include <vector>
 
 #include <caf/stateful_actor.hpp>
@@ -45,10 +46,17 @@ template <class Report>
 using report_waiters =
   std::map<operation_id, std::vector<report_waiter<Report>>>;
 
-/// A stop or a removal that its node has not answered.
+/// The client that waits for an errand's answer.
+using errand_promise =
+  std::variant<caf::typed_response_promise<done>,
+               caf::typed_response_promise<verify_report>,
+               caf::typed_response_promise<archive_report>>;
+
+/// A request other than a branch or a restore that its node has not
+/// answered.
 struct errand {
   host_name host = {};
-  caf::typed_response_promise<done> promise = {};
+  errand_promise promise = {};
 };
 
 /// A client that waits for events.

@@ -18,6 +18,20 @@ caf::result<operation_status> on_query(coordinator_pointer self,
 caf::result<done> on_stop(coordinator_pointer self, stop_request request);
 caf::result<done> on_remove(coordinator_pointer self, remove_request request);
 
+/// Ends a branch before its time: passed to its node. One that has ended
+/// stays as it ended, and the answer says how.
+caf::result<done> on_cancel(coordinator_pointer self,
+                            const cancel_request& request);
+/// Upkeep of snapshots: passed to the host that has them.
+caf::result<done> on_flatten(coordinator_pointer self, flatten_request request);
+caf::result<verify_report> on_verify(coordinator_pointer self,
+                                     verify_request request);
+caf::result<archive_report> on_export(coordinator_pointer self,
+                                      export_request request);
+/// Passed to the host that the client names.
+caf::result<archive_report> on_import(coordinator_pointer self,
+                                      import_request request);
+
 /// Takes what a node told of an operation, and answers who waits for it.
 void on_told(coordinator_pointer self, const host_name& host,
              const operation_status& told);

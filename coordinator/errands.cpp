@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <utility>
-#include <vector>
+#include <variant>
 
-#include <fmt/format.h>
-
-#include "actors/log.hpp"
 #include "coordinator/coordinator_work.hpp"
+#include "coordinator/errand_run.hpp"
 #include "coordinator/request_check.hpp"
 #include "coordinator/routes.hpp"
 
@@ -13,37 +11,9 @@ namespace forkfleet::coordinator_work {
 
 namespace {
 
-/// A stop or a removal: its promise waits in the state.
-template <class Request, class Then>
-caf::result<done> run_errand(coordinator_pointer self, const host_name& host,
-                             Request request, Then then) {
-  auto& st = self->state;
-  if (!st.nodes.is_up(host))
-    return to_caf_error(host_down(host));
-  if (st.errands.size() >= st.settings.errands_max)
-    return to_caf_error(ec::node_busy, fmt::format("{} stops and removals in "
-                                                   "flight",
-                                                   st.errands.size()));
-  const auto number = st.next_errand++;
-  auto promise = self->make_response_promise<done>();
-  st.errands[number] = {.host = host, .promise = promise};
-  request.epoch = st.epoch;
-  const auto answer = [self, number, then](const auto& x, const failure& why) {
-    then(why.code);
-    auto waiting = self->state.errands.extract(number);
-    if (!waiting.empty())
-      waiting.mapped().promise.deliver(x);
-  };
-  self
-    ->request(st.handles.at(host),
-              caf::timespan{st.settings.deadline + st.settings.request_slack},
-              request)
-    .then([answer](const done& x) { answer(x, {}); },
-          [answer](const caf::error& x) {
-            const auto why = from_caf_error(x);
-            answer(to_caf_error(why), why);
-          });
-  return promise;
+/// Whether the node has no such thing (any more).
+bool is_gone(const expected<done>& x, ec unknown) {
+  return x || x.error().code == unknown;
 }
 
 } // namespace
@@ -54,12 +24,12 @@ caf::result<done> on_stop(coordinator_pointer self, stop_request request) {
   const auto host = find_host(self->state.names, request, untold(self));
   if (!host)
     return to_caf_error(host.error());
-  const auto sandbox = request.sandbox;
-  return run_errand(self, *host, std::move(request),
-                    [self, sandbox, host = *host](ec outcome) {
-                      if (outcome == ec::none || outcome == ec::unknown_sandbox)
-                        self->state.names.drop(sandbox, host);
-                    });
+  return run_errand<done>(
+    self, *host, request, self->state.settings.deadline,
+    [self, sandbox = request.sandbox, host = *host](const expected<done>& x) {
+      if (is_gone(x, ec::unknown_sandbox))
+        self->state.names.drop(sandbox, host);
+    });
 }
 
 caf::result<done> on_remove(coordinator_pointer self, remove_request request) {
@@ -68,10 +38,10 @@ caf::result<done> on_remove(coordinator_pointer self, remove_request request) {
   const auto host = find_host(self->state.names, request, untold(self));
   if (!host)
     return to_caf_error(host.error());
-  const auto tag = request.tag;
-  return run_errand(
-    self, *host, std::move(request), [self, tag, host = *host](ec outcome) {
-      if (outcome == ec::none || outcome == ec::unknown_snapshot)
+  return run_errand<done>(
+    self, *host, request, self->state.settings.deadline,
+    [self, tag = request.tag, host = *host](const expected<done>& x) {
+      if (is_gone(x, ec::unknown_snapshot))
         self->state.names.drop(tag, host);
     });
 }
@@ -83,7 +53,11 @@ void fail_errands(coordinator_pointer self, const host_name& host) {
       ++it;
       continue;
     }
-    it->second.promise.deliver(to_caf_error(host_down(host)));
+    std::visit(
+      [&host](auto& promise) {
+        promise.deliver(to_caf_error(host_down(host)));
+      },
+      it->second.promise);
     it = errands.erase(it);
   }
 }

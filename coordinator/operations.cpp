@@ -249,7 +249,8 @@ void note_end(coordinator_pointer self, const branch_report& x) {
                .root_hash = x.root_hash,
                .memory_bytes = x.memory_bytes,
                .stored_bytes = x.written_bytes,
-               .created_at = x.started_at + x.total});
+               .created_at = x.started_at + x.total,
+               .base = x.base});
 }
 
 void note_end(coordinator_pointer self, const restore_report& x) {

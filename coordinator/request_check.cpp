@@ -46,6 +46,17 @@ status complete_deadline(milliseconds& asked, milliseconds otherwise) {
   return {};
 }
 
+status check_archive(const std::string& file) {
+  if (is_archive_name(file))
+    return {};
+  return fail(ec::invalid_request,
+              fmt::format("'{}' is no name of an archive: use 1 to {} letters, "
+                          "digits, '-', '_' and '.', neither '-' nor '.' "
+                          "first, and no path",
+                          file.substr(0, archive_name_length_max),
+                          archive_name_length_max));
+}
+
 } // namespace
 
 operation_id make_operation_id(microseconds unix_time, std::mt19937_64& dice) {
@@ -76,7 +87,13 @@ status complete(branch_request& request, milliseconds deadline) {
   if (auto good = check_id(request.tag); !good)
     return good;
   if (schema::name_of(request.mode) == "?")
-    return fail(ec::invalid_request, "mode is none of auto, full and live");
+    return fail(ec::invalid_request,
+                "mode is none of auto, full, live and diff");
+  if (request.max_pause < milliseconds::zero()
+      || request.max_pause > max_pause_most)
+    return fail(ec::invalid_request,
+                fmt::format("max_pause_ms is {}; give 0 to {}",
+                            request.max_pause.count(), max_pause_most.count()));
   return complete_deadline(request.deadline, deadline);
 }
 
@@ -89,6 +106,39 @@ status complete(restore_request& request, milliseconds deadline) {
     request.sandbox = default_child(request.tag, request.operation);
   if (auto good = check_id(request.sandbox); !good)
     return good;
+  return complete_deadline(request.deadline, deadline);
+}
+
+status complete(flatten_request& request, milliseconds deadline) {
+  if (auto good = check_id(request.tag); !good)
+    return good;
+  return complete_deadline(request.deadline, deadline);
+}
+
+status complete(verify_request& request, milliseconds deadline) {
+  if (auto good = check_id(request.tag); !good)
+    return good;
+  return complete_deadline(request.deadline, deadline);
+}
+
+status complete(export_request& request, milliseconds deadline) {
+  if (auto good = check_id(request.tag); !good)
+    return good;
+  if (request.file.empty())
+    request.file = default_archive(request.tag);
+  if (auto good = check_archive(request.file); !good)
+    return good;
+  return complete_deadline(request.deadline, deadline);
+}
+
+status complete(import_request& request, milliseconds deadline) {
+  if (auto good = check_id(request.host); !good)
+    return good;
+  if (auto good = check_archive(request.file); !good)
+    return good;
+  if (!request.tag.empty())
+    if (auto good = check_id(request.tag); !good)
+      return good;
   return complete_deadline(request.deadline, deadline);
 }
 

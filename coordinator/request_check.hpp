@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <random>
 
-#include "actors/sandbox_protocol.hpp"
+#include "actors/snapshot_protocol.hpp"
 
 namespace forkfleet {
 
@@ -25,6 +25,12 @@ sandbox_id default_child(const snapshot_tag& tag,
 /// else: invalid_request names the field. The operation's id must be set.
 status complete(branch_request& request, milliseconds deadline);
 status complete(restore_request& request, milliseconds deadline);
+
+/// The same for upkeep: fills in the deadline and the archive's name.
+status complete(flatten_request& request, milliseconds deadline);
+status complete(verify_request& request, milliseconds deadline);
+status complete(export_request& request, milliseconds deadline);
+status complete(import_request& request, milliseconds deadline);
 
 /// invalid_request unless the name is set and safe.
 status check_name(const sandbox_id& id);

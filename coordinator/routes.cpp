@@ -38,6 +38,19 @@ status check_fresh(const untold_hosts& untold, const Id& id) {
   return {};
 }
 
+/// snapshot_exists when the tag cannot be given to a new snapshot.
+failure tag_taken(const lineage& names, const snapshot_tag& tag) {
+  if (const auto* known = names.find(tag))
+    return {ec::snapshot_exists, fmt::format("snapshot '{}' is on host '{}'",
+                                             tag.value, known->host.value)};
+  if (names.has_ancestor(tag))
+    return {ec::snapshot_exists,
+            fmt::format("snapshot '{}' was removed, but others came of it; "
+                        "take another name",
+                        tag.value)};
+  return {};
+}
+
 bool has_ended(const sandbox_info& x) {
   return x.state == sandbox_state::stopped || x.state == sandbox_state::gone;
 }
@@ -47,19 +60,11 @@ bool has_ended(const sandbox_info& x) {
 expected<host_name> find_host(const lineage& names,
                               const branch_request& request,
                               const untold_hosts& untold) {
-  const auto& tag = request.tag.value;
-  if (const auto* known = names.find(request.tag)) {
-    if (known->operation == request.operation)
-      return known->host; // the node has this operation's report
-    return fail(
-      ec::snapshot_exists,
-      fmt::format("snapshot '{}' is on host '{}'", tag, known->host.value));
-  }
-  if (names.has_ancestor(request.tag))
-    return fail(ec::snapshot_exists,
-                fmt::format("snapshot '{}' was removed, but others came of "
-                            "it; take another name",
-                            tag));
+  const auto* known = names.find(request.tag);
+  if (known && known->operation == request.operation)
+    return known->host; // the node has this operation's report
+  if (auto taken = tag_taken(names, request.tag))
+    return tl::unexpected{taken};
   auto host = find_holder(names, request.sandbox, ec::unknown_sandbox, untold);
   if (!host)
     return host;
@@ -101,6 +106,33 @@ expected<host_name> find_host(const lineage& names,
                               const remove_request& request,
                               const untold_hosts& untold) {
   return find_holder(names, request.tag, ec::unknown_snapshot, untold);
+}
+
+expected<host_name> find_host(const lineage& names,
+                              const flatten_request& request,
+                              const untold_hosts& untold) {
+  return find_holder(names, request.tag, ec::unknown_snapshot, untold);
+}
+
+expected<host_name> find_host(const lineage& names,
+                              const verify_request& request,
+                              const untold_hosts& untold) {
+  return find_holder(names, request.tag, ec::unknown_snapshot, untold);
+}
+
+expected<host_name> find_host(const lineage& names,
+                              const export_request& request,
+                              const untold_hosts& untold) {
+  return find_holder(names, request.tag, ec::unknown_snapshot, untold);
+}
+
+status check_free(const lineage& names, const snapshot_tag& tag,
+                  const untold_hosts& untold) {
+  if (tag.empty())
+    return {};
+  if (auto taken = tag_taken(names, tag))
+    return tl::unexpected{taken};
+  return check_fresh(untold, tag);
 }
 
 failure not_told(const untold_hosts& untold, const std::string& what) {

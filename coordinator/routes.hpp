@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "actors/snapshot_protocol.hpp"
 #include "coordinator/lineage.hpp"
 
 namespace forkfleet {
@@ -34,6 +35,22 @@ expected<host_name> find_host(const lineage& names, const stop_request& request,
 expected<host_name> find_host(const lineage& names,
                               const remove_request& request,
                               const untold_hosts& untold);
+
+/// Where the snapshot is; unknown_snapshot.
+expected<host_name> find_host(const lineage& names,
+                              const flatten_request& request,
+                              const untold_hosts& untold);
+expected<host_name> find_host(const lineage& names,
+                              const verify_request& request,
+                              const untold_hosts& untold);
+expected<host_name> find_host(const lineage& names,
+                              const export_request& request,
+                              const untold_hosts& untold);
+
+/// Success when a new snapshot may have the tag; an empty one always may.
+/// Errors: snapshot_exists, not_ready.
+status check_free(const lineage& names, const snapshot_tag& tag,
+                  const untold_hosts& untold);
 
 /// not_ready with the hosts that have yet to tell of `what`; none when there
 /// are no such hosts.

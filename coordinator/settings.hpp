@@ -24,7 +24,7 @@ struct coordinator_settings {
   std::size_t operations_kept = 10000; // ended ones
   std::size_t operations_open_max = 4096;
   std::size_t waiters_max = 64;   // requests that wait for one operation
-  std::size_t errands_max = 1024; // stops and removals in flight
+  std::size_t errands_max = 1024; // other requests to nodes in flight
   std::size_t followers_max = 64; // clients that wait for events
   /// Greater than that of any coordinator before.
   uint64_t epoch = 1;
@@ -36,6 +36,8 @@ struct coordinator_settings {
 
 /// The longest deadline that a request may ask for.
 inline constexpr milliseconds request_deadline_max = std::chrono::hours{1};
+/// The longest pause that a request may allow.
+inline constexpr milliseconds max_pause_most = std::chrono::seconds{60};
 /// The longest time that a request for events may wait.
 inline constexpr milliseconds events_wait_max = std::chrono::seconds{30};
 

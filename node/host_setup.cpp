@@ -2,8 +2,10 @@
 #include "node/host_setup.hpp"
 
 #include <chrono>
+#include <filesystem>
 #include <random>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "actors/durable_counter.hpp"
@@ -77,6 +79,20 @@ status fill_storage(node_services& services, const data_directory_ptr& data,
   return {};
 }
 
+/// The path of an archive named `name` in `directory`, which is made, so that
+/// only its owner can look into it.
+expected<std::string> find_archive(const std::string& directory,
+                                   const std::string& name) {
+  namespace fs = std::filesystem;
+  auto error = std::error_code{};
+  const bool is_new = fs::create_directories(directory, error);
+  if (is_new && !error)
+    fs::permissions(directory, fs::perms::owner_all, error);
+  if (error)
+    return fail(ec::io_failed, directory + ": " + error.message());
+  return directory + "/" + name;
+}
+
 } // namespace
 
 expected<config::host_section> find_host(const config::fleet_file& fleet,
@@ -119,6 +135,10 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
   setup.services.drivers = make_drivers();
   setup.services.wall = unix_time;
   setup.services.memory_free = qemu::available_memory_bytes;
+  setup.services.find_archive = [directory =
+                                   host->archives](const std::string& name) {
+    return find_archive(directory, name);
+  };
   if (auto filled = fill_storage(setup.services, *data, options); !filled)
     return tl::unexpected(filled.error());
   return setup;

@@ -17,6 +17,9 @@ namespace {
 /// Workers for starts, stops, looks and removals.
 constexpr std::size_t hands_count = 4;
 
+/// Workers for what takes long and can wait: upkeep.
+constexpr std::size_t upkeep_hands_count = 2;
+
 /// While a NODE drains, it looks this often whether the last branch ended.
 constexpr auto drain_poll = caf::timespan{std::chrono::milliseconds{50}};
 constexpr uint8_t drain_reminder = 255;
@@ -29,8 +32,9 @@ void finish_drain(node_pointer self) {
     for (const auto& [id, managed] : self->state.sandboxes)
       if (managed.handle)
         self->send_exit(managed.handle, caf::exit_reason::user_shutdown);
-    for (const auto& hand : self->state.hands)
-      self->send_exit(hand, caf::exit_reason::user_shutdown);
+    for (const auto* hands : {&self->state.hands, &self->state.upkeep.hands})
+      for (const auto& hand : *hands)
+        self->send_exit(hand, caf::exit_reason::user_shutdown);
     self->quit();
   });
 }
@@ -56,6 +60,7 @@ caf::result<done> on_drain(node_pointer self, const drain_request& request) {
   if (std::exchange(st.draining, true))
     return promise;
   log::info("node.draining", {{"host", st.settings.host}});
+  node_work::stop_upkeep(self);
   st.drain_until = self->clock().now() + request.grace;
   self->delayed_send(self, drain_poll, tick{drain_reminder});
   return promise;
@@ -76,10 +81,17 @@ void set_up(node_pointer self, node_settings settings, node_services services,
   st.services = std::move(services);
   st.connector = std::move(connector);
   st.slots = admission{st.settings.branch_slots};
-  for (std::size_t i = 0; i < hands_count; ++i)
-    st.hands.push_back(st.services.threads
-                         ? self->spawn<caf::detached>(host_worker)
-                         : self->spawn(host_worker));
+  const auto hire = [self](std::size_t count) {
+    auto hands = std::vector<host_worker_actor>{};
+    while (hands.size() < count)
+      hands.push_back(self->state.services.threads
+                        ? self->spawn<caf::detached>(host_worker)
+                        : self->spawn(host_worker));
+    return hands;
+  };
+  st.hands = hire(hands_count);
+  st.upkeep.hands = hire(upkeep_hands_count);
+  st.upkeep.idle = st.upkeep.hands;
 }
 
 } // namespace
@@ -102,6 +114,11 @@ local_node_actor::behavior_type node(node_pointer self, node_settings settings,
     [self](const restore_request& x) { return node_work::on_restore(self, x); },
     [self](const stop_request& x) { return node_work::on_stop(self, x); },
     [self](const remove_request& x) { return node_work::on_remove(self, x); },
+    [self](const cancel_request& x) { return node_work::on_cancel(self, x); },
+    [self](const flatten_request& x) { return node_work::on_flatten(self, x); },
+    [self](const verify_request& x) { return node_work::on_verify(self, x); },
+    [self](const export_request& x) { return node_work::on_export(self, x); },
+    [self](const import_request& x) { return node_work::on_import(self, x); },
     [self](const tick& x) { on_tick(self, x); },
     [self](const fleet_event& x) { uplink::tell(self, x); },
     [self](const sandbox_info& x) { node_work::on_changed(self, x); },

@@ -4,9 +4,11 @@
 // asked. The only one who knows what runs on this host.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -50,6 +52,8 @@ struct node_services {
   std::function<void(const sandbox_id&)> forget_record = {};
   std::function<microseconds()> wall = {};
   std::function<uint64_t()> memory_free = {};
+  /// Where an archive of that name lies; makes its directory. Blocks.
+  std::function<expected<std::string>(const std::string&)> find_archive = {};
   std::vector<adopted_sandbox> adopted = {};
   std::vector<journal_entry> ended = {};
   /// Whether workers get threads of their own; false under the simulation.
@@ -95,6 +99,16 @@ struct uplink_state {
   uint64_t events_dropped = 0;
 };
 
+/// Flattens, verifications and archives: under way, and waiting for a turn.
+struct upkeep_state {
+  std::vector<host_worker_actor> hands = {};
+  std::vector<host_worker_actor> idle = {}; // those of them without work
+  std::deque<std::function<void(const host_worker_actor&)>> queue = {};
+  /// What is under way ends soon.
+  std::shared_ptr<std::atomic<bool>> is_ending =
+    std::make_shared<std::atomic<bool>>(false);
+};
+
 struct node_actor_state {
   static inline const char* name = "node";
   node_settings settings = {};
@@ -111,6 +125,7 @@ struct node_actor_state {
   std::deque<operation_id> ended_restores = {}; // oldest first
   std::vector<host_worker_actor> hands = {};
   std::size_t next_hand = 0;
+  upkeep_state upkeep = {};
   node_load load = {};
   bool measuring = false; // a HOST WORKER is at the load
   uplink_state uplink = {};

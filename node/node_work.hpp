@@ -10,6 +10,9 @@ namespace forkfleet::node_work {
 /// As many requests may wait for the outcome of one operation.
 inline constexpr std::size_t waiters_max = 64;
 
+/// As much upkeep may wait for its turn.
+inline constexpr std::size_t upkeep_queue_max = 64;
+
 /// The HOST WORKER whose turn it is.
 host_worker_actor next_hand(node_pointer self);
 
@@ -34,6 +37,20 @@ caf::result<branch_report> on_branch(node_pointer self,
                                      const branch_request& request);
 operation_status on_query(node_pointer self, const operation_query& query);
 caf::result<done> on_remove(node_pointer self, const remove_request& request);
+
+/// Upkeep: done one after the other by HOST WORKERs of its own, a bounded
+/// number at once, each until its deadline.
+caf::result<done> on_flatten(node_pointer self, const flatten_request& request);
+caf::result<verify_report> on_verify(node_pointer self,
+                                     const verify_request& request);
+caf::result<archive_report> on_export(node_pointer self,
+                                      const export_request& request);
+caf::result<archive_report> on_import(node_pointer self,
+                                      const import_request& request);
+/// Ends a branch before its time.
+caf::result<done> on_cancel(node_pointer self, const cancel_request& request);
+/// Asks all upkeep under way to end soon.
+void stop_upkeep(node_pointer self);
 
 /// Measures what the host can take; kept for the next heartbeat.
 void refresh_load(node_pointer self);

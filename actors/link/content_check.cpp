@@ -6,6 +6,7 @@
 
 #include "actors/link/wire_shape.hpp"
 #include "actors/membership_protocol.hpp"
+#include "actors/snapshot_protocol.hpp"
 
 namespace forkfleet {
 
@@ -31,14 +32,16 @@ const walked_types& requests_of_clients() {
   static const auto list =
     types<branch_request, operation_query, restore_request, stop_request,
           remove_request, nodes_request, sandboxes_request, snapshots_request,
-          events_request>();
+          events_request, cancel_request, flatten_request, verify_request,
+          export_request, import_request>();
   return list;
 }
 
 const walked_types& words_of_nodes() {
   static const auto list =
     types<inventory_page, node_heartbeat, node_events, node_goodbye,
-          branch_report, operation_status, restore_report, done>();
+          branch_report, operation_status, restore_report, done, verify_report,
+          archive_report>();
   return list;
 }
 
@@ -47,7 +50,8 @@ const walked_types& words_of_coordinators() {
     types<branch_request, operation_query, restore_request, stop_request,
           remove_request, branch_report, operation_status, restore_report, done,
           node_list, sandbox_list, snapshot_list, event_list, node_welcome,
-          heartbeat_ack>();
+          heartbeat_ack, cancel_request, flatten_request, verify_request,
+          export_request, import_request, verify_report, archive_report>();
   return list;
 }
 

@@ -8,14 +8,28 @@
 
 namespace forkfleet::test {
 
+namespace {
+
+using fake_pointer = fake_node_actor::stateful_pointer<fake_node_state>;
+
+/// Keeps what was asked, and a promise.
+template <class Request, class Report>
+caf::result<Report> note(fake_pointer self,
+                         std::vector<received<Request, Report>>& list,
+                         const Request& request) {
+  auto promise = self->make_response_promise<Report>();
+  list.push_back({request, promise});
+  return promise;
+}
+
+} // namespace
+
 fake_node_actor::behavior_type
 fake_node(fake_node_actor::stateful_pointer<fake_node_state> self,
           const std::shared_ptr<node_script>& script) {
   return {
-    [self, script](const branch_request& x) -> caf::result<branch_report> {
-      auto promise = self->make_response_promise<branch_report>();
-      script->branches.push_back({x, promise});
-      return promise;
+    [self, script](const branch_request& x) {
+      return note(self, script->branches, x);
     },
     [script](const operation_query& x) {
       script->queries.push_back(x);
@@ -24,20 +38,29 @@ fake_node(fake_node_actor::stateful_pointer<fake_node_state> self,
                ? operation_status{.operation = x.operation}
                : found->second;
     },
-    [self, script](const restore_request& x) -> caf::result<restore_report> {
-      auto promise = self->make_response_promise<restore_report>();
-      script->restores.push_back({x, promise});
-      return promise;
+    [self, script](const restore_request& x) {
+      return note(self, script->restores, x);
     },
-    [self, script](const stop_request& x) -> caf::result<done> {
-      auto promise = self->make_response_promise<done>();
-      script->stops.push_back({x, promise});
-      return promise;
+    [self, script](const stop_request& x) {
+      return note(self, script->stops, x);
     },
-    [self, script](const remove_request& x) -> caf::result<done> {
-      auto promise = self->make_response_promise<done>();
-      script->removes.push_back({x, promise});
-      return promise;
+    [self, script](const remove_request& x) {
+      return note(self, script->removes, x);
+    },
+    [self, script](const cancel_request& x) {
+      return note(self, script->cancels, x);
+    },
+    [self, script](const flatten_request& x) {
+      return note(self, script->flattens, x);
+    },
+    [self, script](const verify_request& x) {
+      return note(self, script->verifications, x);
+    },
+    [self, script](const export_request& x) {
+      return note(self, script->exports, x);
+    },
+    [self, script](const import_request& x) {
+      return note(self, script->imports, x);
     },
     [script](caf::tick_atom) {
       if (auto todo = std::exchange(script->todo, {}))

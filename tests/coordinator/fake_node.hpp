@@ -33,6 +33,11 @@ struct node_script {
   std::vector<received<restore_request, restore_report>> restores = {};
   std::vector<received<stop_request, done>> stops = {};
   std::vector<received<remove_request, done>> removes = {};
+  std::vector<received<cancel_request, done>> cancels = {};
+  std::vector<received<flatten_request, done>> flattens = {};
+  std::vector<received<verify_request, verify_report>> verifications = {};
+  std::vector<received<export_request, archive_report>> exports = {};
+  std::vector<received<import_request, archive_report>> imports = {};
   std::vector<operation_query> queries = {};
   std::map<operation_id, operation_status> known = {}; // answers queries
 };

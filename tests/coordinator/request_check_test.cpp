@@ -45,6 +45,24 @@ TEST_CASE("a deadline of 0 takes the fleet's, and has a limit",
   CHECK(complete(request, 7s).error().code == ec::invalid_request);
 }
 
+TEST_CASE("an export without a name is named by its tag",
+          "[coordinator][request_check]") {
+  auto request = export_request{.tag = {"t"}};
+  REQUIRE(complete(request, 7s));
+  CHECK(request.file == "t.ffsnap");
+  CHECK(request.deadline == 7s);
+  CHECK(is_archive_name(
+    default_archive({std::string(snapshot_tag_tag::length_max, 't')})));
+  request.file = std::string(archive_name_length_max + 1, 'a');
+  CHECK_FALSE(complete(request, 7s));
+  auto incoming = import_request{.file = "t.ffsnap", .host = {"h1"}};
+  CHECK(complete(incoming, 7s));
+  incoming.tag = {"a/b"};
+  CHECK_FALSE(complete(incoming, 7s));
+  incoming = {.file = "t.ffsnap"};
+  CHECK_FALSE(complete(incoming, 7s));
+}
+
 TEST_CASE("each bad field is refused", "[coordinator][request_check]") {
   const auto good =
     branch_request{.operation = {"op"}, .sandbox = {"s"}, .tag = {"t"}};
@@ -60,6 +78,11 @@ TEST_CASE("each bad field is refused", "[coordinator][request_check]") {
   bad = good;
   bad.mode = static_cast<branch_mode>(99);
   CHECK_FALSE(complete(bad, 7s));
+  for (const auto pause : {-1ms, 60'001ms}) {
+    bad = good;
+    bad.max_pause = pause;
+    CHECK_FALSE(complete(bad, 7s));
+  }
   auto child = restore_request{.operation = {"op"}, .tag = {"t/"}};
   CHECK_FALSE(complete(child, 7s));
 }

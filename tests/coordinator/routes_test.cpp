@@ -79,6 +79,30 @@ TEST_CASE("a child goes where its snapshot is", "[coordinator][routes]") {
         == ec::not_ready);
 }
 
+TEST_CASE("upkeep goes where its snapshot is", "[coordinator][routes]") {
+  const auto names = known_names();
+  CHECK(find_host(names, verify_request{.tag = {"snap"}}, all_told)
+        == host_name{"h1"});
+  CHECK(
+    find_host(names, flatten_request{.tag = {"none"}}, all_told).error().code
+    == ec::unknown_snapshot);
+  CHECK(find_host(names, export_request{.tag = {"none"}}, waiting_for_h9)
+          .error()
+          .code
+        == ec::not_ready);
+}
+
+TEST_CASE("a new tag must be free in the whole fleet",
+          "[coordinator][routes][safety]") {
+  const auto names = known_names();
+  CHECK(check_free(names, {"new"}, all_told));
+  CHECK(check_free(names, {}, waiting_for_h9));
+  CHECK(check_free(names, {"snap"}, all_told).error().code
+        == ec::snapshot_exists);
+  CHECK(check_free(names, {"new"}, waiting_for_h9).error().code
+        == ec::not_ready);
+}
+
 TEST_CASE("an error names hosts that have yet to tell, not all of a thousand",
           "[coordinator][routes]") {
   auto many = untold_hosts{};

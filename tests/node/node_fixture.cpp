@@ -51,6 +51,11 @@ coordinator_actor::behavior_type played_coordinator(played_ptr self,
     [](const restore_request&) { return restore_report{}; },
     [](const stop_request&) { return done{}; },
     [](const remove_request&) { return done{}; },
+    [](const cancel_request&) { return done{}; },
+    [](const flatten_request&) { return done{}; },
+    [](const verify_request& x) { return verify_report{.tag = x.tag}; },
+    [](const export_request& x) { return archive_report{.tag = x.tag}; },
+    [](const import_request& x) { return archive_report{.tag = x.tag}; },
     [](const nodes_request&) { return node_list{}; },
     [](const sandboxes_request&) { return sandbox_list{}; },
     [](const snapshots_request&) { return snapshot_list{}; },
@@ -238,8 +243,9 @@ void node_fixture::kill() {
   for (const auto& [id, managed] : state().sandboxes)
     if (managed.handle)
       w.kill(managed.handle);
-  for (const auto& hand : state().hands)
-    w.kill(hand);
+  for (const auto* hands : {&state().hands, &state().upkeep.hands})
+    for (const auto& hand : *hands)
+      w.kill(hand);
   w.kill(unit);
   unit = local_node_actor{};
   w.run();

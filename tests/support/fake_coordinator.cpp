@@ -38,6 +38,33 @@ caf::result<branch_report> on_branch(self_ptr self, const branch_request& x) {
   return promise;
 }
 
+operation_status on_query(const operation_query& x) {
+  if (x.operation.value != "op-sealed")
+    return {.operation = x.operation};
+  return {.operation = x.operation,
+          .state = operation_state::ended,
+          .report = {.operation = x.operation, .tag = {"kept"}}};
+}
+
+caf::result<done> on_cancel(const cancel_request& x) {
+  if (x.operation.value == "op-none")
+    return to_caf_error(ec::unknown_operation, x.operation.value);
+  return done{};
+}
+
+caf::result<verify_report> on_verify(const verify_request& x) {
+  if (x.tag.value == "missing")
+    return to_caf_error(ec::unknown_snapshot, x.tag.value);
+  auto report = verify_report{.tag = x.tag, .host = {"h1"}, .hashes = 1};
+  if (x.tag.value == "damaged")
+    report.outcome = {ec::snapshot_corrupt, "memory.bin: extent 3"};
+  return report;
+}
+
+std::string name_of(const export_request& x) {
+  return x.file.empty() ? default_archive(x.tag) : x.file;
+}
+
 caf::result<node_welcome> on_hello(self_ptr self, const node_hello& x,
                                    const node_actor& handle) {
   if (self->state.check)
@@ -55,17 +82,35 @@ coordinator_actor::behavior_type fake_coordinator(self_ptr self,
   self->state.check = std::move(check);
   return {
     [self](const branch_request& x) { return on_branch(self, x); },
-    [](const operation_query& x) { return operation_status{x.operation}; },
+    [](const operation_query& x) { return on_query(x); },
     [](const restore_request& x) {
       return restore_report{.operation = x.operation, .tag = x.tag};
     },
     [](const stop_request&) { return done{}; },
     [](const remove_request&) { return done{}; },
+    [](const cancel_request& x) { return on_cancel(x); },
+    [](const flatten_request& x) {
+      return done{x.tag.value == "flat" ? "it was flat before" : ""};
+    },
+    [](const verify_request& x) { return on_verify(x); },
+    [](const export_request& x) {
+      return archive_report{
+        .tag = x.tag, .host = {"h1"}, .file = "/archives/" + name_of(x)};
+    },
+    [](const import_request& x) {
+      return archive_report{
+        .tag = x.tag, .host = x.host, .file = "/archives/" + x.file};
+    },
     [](const nodes_request&) {
       return node_list{.nodes = {node_info{.host = {"h1"}}}};
     },
     [](const sandboxes_request&) { return sandbox_list{}; },
-    [](const snapshots_request&) { return snapshot_list{}; },
+    [](const snapshots_request&) {
+      return snapshot_list{
+        .snapshots = {
+          {.tag = {"try-a"}, .host = {"h1"}},
+          {.tag = {"damaged"}, .host = {"h1"}, .base = {"try-a"}, .depth = 1}}};
+    },
     [](const events_request&) { return event_list{}; },
     [self](const node_hello& x, const node_actor& y) {
       return on_hello(self, x, y);

@@ -31,6 +31,11 @@ node_actor::behavior_type fake_node(node_actor::pointer self,
     [](const restore_request&) { return restore_report{}; },
     [](const stop_request&) { return done{}; },
     [](const remove_request&) { return done{}; },
+    [](const cancel_request&) { return done{}; },
+    [](const flatten_request&) { return done{}; },
+    [](const verify_request& x) { return verify_report{.tag = x.tag}; },
+    [](const export_request& x) { return archive_report{.tag = x.tag}; },
+    [](const import_request& x) { return archive_report{.tag = x.tag}; },
   };
 }
 

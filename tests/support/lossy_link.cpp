@@ -124,6 +124,21 @@ local_node::behavior_type node_proxy(node_proxy_pointer self,
     [self, target](const remove_request& x) {
       return pass<done>(self, target, x);
     },
+    [self, target](const cancel_request& x) {
+      return pass<done>(self, target, x);
+    },
+    [self, target](const flatten_request& x) {
+      return pass<done>(self, target, x);
+    },
+    [self, target](const verify_request& x) {
+      return pass<verify_report>(self, target, x);
+    },
+    [self, target](const export_request& x) {
+      return pass<archive_report>(self, target, x);
+    },
+    [self, target](const import_request& x) {
+      return pass<archive_report>(self, target, x);
+    },
     [self](caf::tick_atom) { on_due(self); },
   };
 }
@@ -170,6 +185,21 @@ coordinator_proxy(coordinator_proxy_pointer self, const connection_ptr& line,
     },
     [self, target](const remove_request& x) {
       return pass<done>(self, target, x);
+    },
+    [self, target](const cancel_request& x) {
+      return pass<done>(self, target, x);
+    },
+    [self, target](const flatten_request& x) {
+      return pass<done>(self, target, x);
+    },
+    [self, target](const verify_request& x) {
+      return pass<verify_report>(self, target, x);
+    },
+    [self, target](const export_request& x) {
+      return pass<archive_report>(self, target, x);
+    },
+    [self, target](const import_request& x) {
+      return pass<archive_report>(self, target, x);
     },
     [self, target](const nodes_request& x) {
       return pass<node_list>(self, target, x);

@@ -317,8 +317,9 @@ void simulated_fleet::end_life(std::size_t index, bool silently) {
   auto& state = node_state_now(index);
   for (const auto& [id, managed] : state.sandboxes)
     kill_if(w, managed.handle);
-  for (const auto& hand : state.hands)
-    w.kill(hand);
+  for (const auto* hands : {&state.hands, &state.upkeep.hands})
+    for (const auto& hand : *hands)
+      w.kill(hand);
   w.kill(node.actor);
   node.actor = local_node_actor{};
 }

@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include "actors/membership_protocol.hpp"
+#include "actors/snapshot_protocol.hpp"
 #include "tests/support/random_value.hpp"
 
 using namespace forkfleet;
@@ -69,7 +70,9 @@ TEMPLATE_TEST_CASE("any message survives JSON", "[actors][json][property]",
                    snapshots_request, snapshot_list, fleet_event,
                    events_request, event_list, node_hello, node_welcome,
                    inventory_page, node_heartbeat, heartbeat_ack, node_events,
-                   node_goodbye) {
+                   node_goodbye, cancel_request, flatten_request,
+                   verify_request, verify_report, export_request,
+                   import_request, archive_report) {
   survives<TestType>(100);
 }
 

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// An errand: a request that the COORDINATOR passes to one node and whose
+// answer it passes back. Its promise waits in the state, so that it is kept
+// also when the node is lost.
+#pragma once
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "coordinator/coordinator_work.hpp"
+
+namespace forkfleet::coordinator_work {
+
+/// Asks the host's node; `then` takes what it said, an expected<Reply>, may
+/// change it, and it goes to the client. Errors: node_down, node_busy at the
+/// limit of errands.
+template <class Reply, class Request, class Then>
+caf::result<Reply> run_errand(coordinator_pointer self, const host_name& host,
+                              Request request, milliseconds limit, Then then) {
+  auto& st = self->state;
+  if (!st.nodes.is_up(host))
+    return to_caf_error(host_down(host));
+  if (st.errands.size() >= st.settings.errands_max)
+    return to_caf_error(
+      ec::node_busy,
+      fmt::format("{} requests to nodes in flight, the most that the "
+                  "coordinator takes",
+                  st.errands.size()));
+  const auto number = st.next_errand++;
+  auto promise = self->make_response_promise<Reply>();
+  st.errands[number] = {.host = host, .promise = promise};
+  request.epoch = st.epoch;
+  auto answer = [self, number, promise, then](expected<Reply> x) mutable {
+    then(x);
+    if (self->state.errands.erase(number) == 0)
+      return; // answered when its node was lost
+    if (x)
+      promise.deliver(std::move(*x));
+    else
+      promise.deliver(to_caf_error(x.error()));
+  };
+  self
+    ->request(st.handles.at(host),
+              caf::timespan{limit + st.settings.request_slack}, request)
+    .then([answer](Reply& x) mutable { answer(std::move(x)); },
+          [answer](const caf::error& x) mutable {
+            answer(tl::unexpected{from_caf_error(x)});
+          });
+  return promise;
+}
+
+} // namespace forkfleet::coordinator_work

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "actors/log.hpp"
+#include "coordinator/coordinator_work.hpp"
+#include "coordinator/errand_run.hpp"
+#include "coordinator/request_check.hpp"
+#include "coordinator/routes.hpp"
+
+namespace forkfleet::coordinator_work {
+
+namespace {
+
+/// How long a node may take to note that an operation is to end.
+constexpr milliseconds cancel_limit{5000};
+
+/// What there is to say to someone who cancels what has ended.
+done told_ended(const ledger_entry& entry) {
+  const auto& outcome = entry.branch.outcome;
+  const auto how =
+    outcome ? to_string(outcome.code) : "sealed as " + entry.branch.tag.value;
+  return {"it had ended before: " + how};
+}
+
+/// The entry of a branch that has ended; null for all else.
+const ledger_entry* find_ended(coordinator_pointer self,
+                               const operation_id& operation) {
+  const auto* entry = self->state.ledger.find(operation);
+  const bool has_ended = entry && entry->state == entry_state::ended
+                         && entry->intent.kind == operation_kind::branch;
+  return has_ended ? entry : nullptr;
+}
+
+failure unknown_operation(coordinator_pointer self,
+                          const operation_id& operation) {
+  const auto what = "operation '" + operation.value + "'";
+  if (auto wait = not_told(untold(self), what))
+    return wait;
+  return {ec::unknown_operation,
+          what + " never started, or ended too long ago"};
+}
+
+/// A host that lacks the snapshot is believed.
+template <class Reply>
+void correct_names(coordinator_pointer self, const snapshot_tag& tag,
+                   const host_name& host, const expected<Reply>& x) {
+  if (!x && x.error().code == ec::unknown_snapshot)
+    self->state.names.drop(tag, host);
+}
+
+/// Passes a request about a snapshot to the host that has it.
+template <class Reply, class Request>
+caf::result<Reply> pass_to_holder(coordinator_pointer self, Request request) {
+  auto& st = self->state;
+  if (auto good = complete(request, st.settings.deadline); !good)
+    return to_caf_error(good.error());
+  const auto host = find_host(st.names, request, untold(self));
+  if (!host)
+    return to_caf_error(host.error());
+  return run_errand<Reply>(
+    self, *host, request, request.deadline,
+    [self, tag = request.tag, host = *host](expected<Reply>& x) {
+      correct_names(self, tag, host, x);
+      if constexpr (!std::is_same_v<Reply, done>)
+        if (x)
+          x->host = host;
+    });
+}
+
+/// Can be asked for at once; the node's inventory completes it.
+void note_import(coordinator_pointer self, const archive_report& x) {
+  log::info("import.ended", {{"tag", x.tag},
+                             {"host", x.host},
+                             {"file", x.file},
+                             {"outcome", x.outcome}});
+  auto& names = self->state.names;
+  if (!x.outcome && !names.find(x.tag))
+    names.learn(snapshot_info{.tag = x.tag, .host = x.host});
+}
+
+} // namespace
+
+caf::result<done> on_cancel(coordinator_pointer self,
+                            const cancel_request& request) {
+  auto& ledger = self->state.ledger;
+  const auto& operation = request.operation;
+  if (auto good = check_name(operation); !good)
+    return to_caf_error(good.error());
+  const auto* entry = ledger.find(operation);
+  if (!entry)
+    return to_caf_error(unknown_operation(self, operation));
+  if (entry->intent.kind == operation_kind::restore)
+    return to_caf_error(ec::unsupported, "a restore cannot be cancelled; stop "
+                                         "the child once it runs");
+  if (entry->state == entry_state::ended)
+    return told_ended(*entry);
+  log::info("operation.cancelled",
+            {{"operation", operation}, {"host", entry->host}});
+  return run_errand<done>(self, entry->host, request, cancel_limit,
+                          [self, operation](expected<done>& x) {
+                            const auto* ended = find_ended(self, operation);
+                            if (!x && x.error().code == ec::unknown_operation
+                                && ended)
+                              x = told_ended(*ended);
+                          });
+}
+
+caf::result<done> on_flatten(coordinator_pointer self,
+                             flatten_request request) {
+  return pass_to_holder<done>(self, std::move(request));
+}
+
+caf::result<verify_report> on_verify(coordinator_pointer self,
+                                     verify_request request) {
+  return pass_to_holder<verify_report>(self, std::move(request));
+}
+
+caf::result<archive_report> on_export(coordinator_pointer self,
+                                      export_request request) {
+  return pass_to_holder<archive_report>(self, std::move(request));
+}
+
+caf::result<archive_report> on_import(coordinator_pointer self,
+                                      import_request request) {
+  auto& st = self->state;
+  if (auto good = complete(request, st.settings.deadline); !good)
+    return to_caf_error(good.error());
+  if (!st.nodes.is_expected(request.host))
+    return to_caf_error(
+      ec::invalid_request,
+      fmt::format("host '{}' is not in the fleet file", request.host.value));
+  if (auto free = check_free(st.names, request.tag, untold(self)); !free)
+    return to_caf_error(free.error());
+  if (auto taken = st.ledger.name_taken(request.tag))
+    return to_caf_error(*taken);
+  return run_errand<archive_report>(
+    self, request.host, request, request.deadline,
+    [self, host = request.host](expected<archive_report>& x) {
+      if (!x)
+        return;
+      x->host = host;
+      note_import(self, *x);
+    });
+}
+
+} // namespace forkfleet::coordinator_work

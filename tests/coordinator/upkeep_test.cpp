@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "tests/coordinator/fake_node.hpp"
+
+using namespace forkfleet;
+using namespace forkfleet::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct upkeep_fixture : joined_fixture {
+  answer<done> cancel(const std::string& operation) {
+    return ask<done>(cancel_request{.operation = {operation}});
+  }
+  answer<archive_report> import_as(const std::string& tag,
+                                   const std::string& host = "h2") {
+    return ask<archive_report>(import_request{
+      .file = "old.ffsnap", .host = {host}, .tag = {tag}, .deadline = 30s});
+  }
+  std::string note_of(const answer<done>& x) { return x->value()->note; }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(upkeep_fixture, "a cancel goes to the node that branches",
+                 "[coordinator][upkeep]") {
+  const auto branched = branch("op-1", "t1", "s2");
+  const auto cancelled = cancel("op-1");
+  auto& asked_for = scripts["h2"]->cancels;
+  REQUIRE(asked_for.size() == 1);
+  CHECK(asked_for[0].request.operation.value == "op-1");
+  CHECK(asked_for[0].request.epoch == 3);
+  CHECK(is_pending(cancelled));
+  deliver("h2", asked_for[0].promise, done{"cancelled"});
+  CHECK(note_of(cancelled) == "cancelled");
+  CHECK(is_pending(branched));
+  finish("h2", ec::cancelled);
+  CHECK(branched->value()->outcome.code == ec::cancelled);
+}
+
+TEST_CASE_METHOD(upkeep_fixture, "what has ended stays as it ended",
+                 "[coordinator][upkeep][safety]") {
+  branch("op-1");
+  finish("h1");
+  CHECK(note_of(cancel("op-1")) == "it had ended before: sealed as t1");
+  branch("op-2", "t2");
+  cancel("op-2");
+  finish("h1", ec::cancelled);
+  for (int i = 0; i < 2; ++i)
+    CHECK(note_of(cancel("op-2")) == "it had ended before: cancelled");
+  CHECK(scripts["h1"]->cancels.size() == 1);
+}
+
+TEST_CASE_METHOD(upkeep_fixture, "a cancel that comes too late is no error",
+                 "[coordinator][upkeep]") {
+  branch("op-1");
+  const auto late = cancel("op-1");
+  finish("h1");
+  deliver("h1", scripts["h1"]->cancels.at(0).promise,
+          to_caf_error(ec::unknown_operation, "op-1"));
+  REQUIRE(code_of(late) == ec::none);
+  CHECK(note_of(late) == "it had ended before: sealed as t1");
+}
+
+TEST_CASE_METHOD(upkeep_fixture, "only a known branch can be cancelled",
+                 "[coordinator][upkeep]") {
+  CHECK(code_of(cancel("op-none")) == ec::unknown_operation);
+  CHECK(code_of(cancel("../op")) == ec::invalid_request);
+  ask<restore_report>(
+    restore_request{.operation = {"op-r"}, .tag = {"old"}, .sandbox = {"c"}});
+  CHECK(code_of(cancel("op-r")) == ec::unsupported);
+  branch("op-1");
+  w.kill(nodes["h1"]);
+  w.run();
+  CHECK(code_of(cancel("op-1")) == ec::node_down);
+}
+
+TEST_CASE("nothing is unknown before all have told", "[coordinator][upkeep]") {
+  auto world = coordinator_fixture{};
+  world.start();
+  CHECK(code_of(world.ask<done>(cancel_request{.operation = {"op-1"}}))
+        == ec::not_ready);
+  CHECK(code_of(world.ask<verify_report>(verify_request{.tag = {"t"}}))
+        == ec::not_ready);
+}
+
+TEST_CASE_METHOD(upkeep_fixture, "upkeep goes to the host of the snapshot",
+                 "[coordinator][upkeep]") {
+  const auto flat = ask<done>(flatten_request{.tag = {"old"}});
+  const auto sound = ask<verify_report>(verify_request{.tag = {"old"}});
+  const auto archive = ask<archive_report>(export_request{.tag = {"old"}});
+  auto& node = *scripts["h1"];
+  REQUIRE((node.flattens.size() == 1 && node.verifications.size() == 1
+           && node.exports.size() == 1));
+  CHECK(node.flattens[0].request.deadline == settings.deadline);
+  CHECK(node.exports[0].request.file == "old.ffsnap");
+  deliver("h1", node.flattens[0].promise, done{});
+  deliver("h1", node.verifications[0].promise, verify_report{.hashes = 7});
+  deliver("h1", node.exports[0].promise, archive_report{.stored_bytes = 9});
+  CHECK(code_of(flat) == ec::none);
+  CHECK(sound->value()->hashes == 7);
+  CHECK(sound->value()->host.value == "h1");
+  CHECK(archive->value()->host.value == "h1");
+  CHECK(code_of(ask<done>(flatten_request{.tag = {"none"}}))
+        == ec::unknown_snapshot);
+}
+
+TEST_CASE_METHOD(upkeep_fixture, "upkeep ends with its node",
+                 "[coordinator][upkeep][safety]") {
+  const auto sound = ask<verify_report>(verify_request{.tag = {"old"}});
+  const auto archive = ask<archive_report>(export_request{.tag = {"old"}});
+  w.kill(nodes["h1"]);
+  w.run();
+  CHECK(code_of(sound) == ec::node_down);
+  CHECK(code_of(archive) == ec::node_down);
+}
+
+TEST_CASE_METHOD(upkeep_fixture, "an imported snapshot can be asked for",
+                 "[coordinator][upkeep]") {
+  const auto imported = import_as("fresh");
+  REQUIRE(scripts["h2"]->imports.size() == 1);
+  CHECK(scripts["h2"]->imports[0].request.deadline == 30s);
+  deliver("h2", scripts["h2"]->imports[0].promise,
+          archive_report{.tag = {"fresh"}, .file = "/a/old.ffsnap"});
+  REQUIRE(code_of(imported) == ec::none);
+  CHECK(imported->value()->host.value == "h2");
+  ask<verify_report>(verify_request{.tag = {"fresh"}});
+  CHECK(scripts["h2"]->verifications.size() == 1);
+}
+
+TEST_CASE_METHOD(upkeep_fixture, "an import takes no name that is taken",
+                 "[coordinator][upkeep][safety]") {
+  CHECK(code_of(import_as("old")) == ec::snapshot_exists);
+  branch("op-1", "making");
+  CHECK(code_of(import_as("making")) == ec::snapshot_exists);
+  CHECK(code_of(import_as("t", "h3")) == ec::invalid_request);
+  CHECK(scripts["h2"]->imports.empty());
+}
+
+TEST_CASE_METHOD(upkeep_fixture, "an archive's name is no path",
+                 "[coordinator][upkeep][safety]") {
+  for (const auto* name :
+       {"../x", "/etc/x", "a/b", ".hidden", "-o", "a b", "..", "x\n"}) {
+    CAPTURE(name);
+    CHECK(
+      code_of(ask<archive_report>(export_request{.tag = {"old"}, .file = name}))
+      == ec::invalid_request);
+    CHECK(
+      code_of(ask<archive_report>(import_request{.file = name, .host = {"h1"}}))
+      == ec::invalid_request);
+  }
+  CHECK(scripts["h1"]->exports.empty());
+  CHECK(scripts["h1"]->imports.empty());
+}
