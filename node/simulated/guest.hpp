@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,9 +14,9 @@
 
 namespace forkfleet {
 
-/// The memory of a guest at one instant. `ticks[p]` is the tick that last
-/// wrote working page p; tick t writes page (t - 1) modulo their number, so
-/// `tick` alone says what all pages must hold.
+/// What the pages of a guest say at one instant. `ticks[p]` is the tick that
+/// last wrote working page p; tick t writes page (t - 1) modulo their number,
+/// so `tick` alone says what all pages must hold.
 struct guest_image {
   uint64_t memory_bytes = 0;
   uint64_t tick = 0;
@@ -24,27 +25,48 @@ struct guest_image {
   friend bool operator==(const guest_image&, const guest_image&) = default;
 };
 
-/// A guest that has just booted. The working set is a quarter of the memory,
-/// at most 1 MiB.
-guest_image boot_guest(uint64_t memory_bytes);
+/// How many pages a guest of that much memory writes unless told otherwise:
+/// a quarter of them, at most 256.
+uint64_t usual_working_pages(uint64_t memory_bytes);
 
-/// Lets the guest count on to `tick`, which is not before its own.
-void run_guest(guest_image& guest, uint64_t tick);
+/// The last tick up to `tick` that wrote working page `page` of `count`; 0
+/// when none has.
+uint64_t last_write(uint64_t tick, uint64_t page, uint64_t count);
+
+/// Fills a page as the guest does at `tick`. Page 0 is the counter's, working
+/// page p is page p + 1.
+void stamp_page(std::span<uint8_t> page, uint64_t number, uint64_t tick);
+
+/// The tick that a page was filled at; 0 for one that was never written.
+/// snapshot_corrupt when its bytes are of no tick, or of several.
+expected<uint64_t> read_stamp(std::span<const uint8_t> page, uint64_t number);
 
 /// snapshot_corrupt unless all pages are of the instant of `tick`; names the
 /// first page that is not.
 status check_instant(const guest_image& image);
 
-/// Writes the pages that are not all zeros at their place. Returns the bytes
-/// written.
-expected<uint64_t> write_memory(const guest_image& image, memory_sink& memory);
+/// The device state: what a restore must know beside the memory.
+struct guest_state {
+  uint64_t memory_bytes = 0;
+  uint64_t working_pages = 0;
+  uint64_t tick = 0;
 
-/// Writes the device state: what a restore must know beside the memory.
-/// Returns its size.
-expected<uint64_t> write_vmstate(const guest_image& image, int fd);
+  friend bool operator==(const guest_state&, const guest_state&) = default;
+};
 
-/// Reads both files back. snapshot_corrupt when they are none of ours or not
-/// of one instant, io_failed; names the path.
+/// Writes it to the start of a file and returns its size.
+expected<uint64_t> write_state(const guest_state& state, int fd);
+
+/// Reads it back. snapshot_corrupt when it is none of ours, io_failed; names
+/// the path.
+expected<guest_state> read_state(const std::string& path);
+
+/// Reads a guest back from its memory, where that state belongs to it.
+/// snapshot_corrupt when they are not of one instant.
+expected<guest_image> read_guest(const memory_image& memory,
+                                 const guest_state& state);
+
+/// Same, from a flat file and the file of its device state; names the path.
 expected<guest_image> read_guest(const std::string& memory_path,
                                  const std::string& vmstate_path);
 

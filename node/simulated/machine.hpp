@@ -10,9 +10,18 @@
 
 #include "actors/ids.hpp"
 #include "node/simulated/guest.hpp"
+#include "node/simulated/guest_ram.hpp"
 #include "node/vmm.hpp"
 
 namespace forkfleet {
+
+/// What a simulated guest does all day.
+struct guest_habits {
+  /// How many different pages it writes, one after the other; 0: as many as
+  /// suit its memory. A child goes on with its parent's.
+  uint64_t working_pages = 0;
+  uint64_t writes_per_second = 1000;
+};
 
 /// One VM. All calls are thread-safe; each is told the time, and the guest
 /// has run until then.
@@ -20,11 +29,14 @@ class simulated_machine {
 public:
   using time_point = std::chrono::steady_clock::time_point;
 
-  /// The guest counts once in this time.
-  static constexpr std::chrono::milliseconds tick_interval{1};
-
-  /// A VM that runs from `now` on.
-  simulated_machine(guest_image guest, uint64_t vcpus, time_point now);
+  /// A VM that runs from `now` on: one that boots, or a child that goes on
+  /// from `state` with the memory that belongs to it.
+  static expected<std::shared_ptr<simulated_machine>>
+  boot(uint64_t memory_bytes, uint64_t vcpus, guest_habits habits,
+       time_point now);
+  static std::shared_ptr<simulated_machine>
+  resume_from(guest_ram ram, const guest_state& state, uint64_t vcpus,
+              guest_habits habits, time_point now);
 
   /// Stops and starts the vCPUs; false when the VM is gone or stuck.
   bool pause(time_point now);
@@ -32,23 +44,48 @@ public:
   /// It stands still, and nothing helps.
   void stick(time_point now);
   void end();
+  /// Lets the guest run until then: for who runs it beside its driver, so
+  /// that its writes are not made up within a pause.
+  void run(time_point now);
 
   vmm_health health() const;
-  /// The memory of this instant.
+  /// What the pages say at this instant.
   guest_image image(time_point now);
+  /// The device state of this instant.
+  guest_state state(time_point now);
 
-  uint64_t memory_bytes() const { return memory_bytes_; }
+  /// The guest writes so many pages more, at once.
+  void write(uint64_t pages, time_point now);
+  void set_writes_per_second(uint64_t writes, time_point now);
+  const guest_habits& habits() const { return habits_; }
+
+  /// Pages written since this was last asked for.
+  page_set take_written(time_point now);
+  /// Adds to them what was asked for and got lost.
+  void give_back_written(const page_set& pages);
+  /// Pages that may differ from zero.
+  page_set touched(time_point now);
+  /// How many pages it wrote since take_written.
+  uint64_t written_pages(time_point now);
+  /// Copies a part of the memory, as it is now.
+  void read(memory_range range, std::span<uint8_t> into, time_point now);
+
+  uint64_t memory_bytes() const { return ram_.bytes().size(); }
   uint64_t vcpus() const { return vcpus_; }
   /// How often the guest was paused while it ran.
   uint64_t pauses() const;
 
 private:
+  simulated_machine(guest_ram ram, const guest_state& state, uint64_t vcpus,
+                    guest_habits habits, time_point now);
   void run_until(time_point now);
+  void count_to(uint64_t tick);
 
-  const uint64_t memory_bytes_;
+  guest_ram ram_;
   const uint64_t vcpus_;
+  guest_habits habits_;
   mutable std::mutex mutex_;
-  guest_image guest_;
+  uint64_t tick_ = 0;
   vmm_health health_ = vmm_health::running;
   time_point ran_until_; // the guest's count is of this time
   uint64_t pauses_ = 0;

@@ -10,9 +10,22 @@ namespace forkfleet {
 namespace {
 
 constexpr const char* driver_name = "simulated";
+constexpr uint64_t chunk_bytes = 1 << 20;
+constexpr uint64_t passes_max = 16;
+
+/// What can be copied while the guest stands, for forecasts.
+constexpr uint64_t copied_bytes_per_second = 4ull << 30;
+
+/// A residual that is not worth another pass.
+constexpr uint64_t small_residual_bytes = 64 * guest_page_bytes;
 
 tl::unexpected<failure> gone() {
   return fail(ec::vmm_gone, "the simulated VM ended");
+}
+
+std::chrono::nanoseconds copy_time(uint64_t bytes) {
+  return std::chrono::nanoseconds{
+    static_cast<int64_t>(bytes * 1000 / (copied_bytes_per_second / 1000000))};
 }
 
 } // namespace
@@ -24,17 +37,20 @@ simulated_time real_time() {
 }
 
 simulated_vmm::simulated_vmm(simulated_machine_ptr machine,
-                             simulated_faults_ptr faults, simulated_time time)
+                             simulated_faults_ptr faults, simulated_time time,
+                             std::string root_hash)
   : machine_(std::move(machine)), faults_(std::move(faults)),
-    time_(std::move(time)) {}
+    time_(std::move(time)), tracked_since_(std::move(root_hash)),
+    changed_(machine_->memory_bytes() / guest_page_bytes) {}
 
 expected<vmm_capabilities> simulated_vmm::capabilities(deadline_point) {
   if (machine_->health() == vmm_health::gone)
     return gone();
   return vmm_capabilities{.full = true,
+                          .diff = true,
                           .live = true,
-                          .diff_obstacle =
-                            "a simulated VM does not track changes"};
+                          .full_is_tracked = true,
+                          .diff_is_tracked = true};
 }
 
 vmm_health simulated_vmm::health(deadline_point) {
@@ -57,29 +73,148 @@ run_contract simulated_vmm::contract() const {
           .vcpus = machine_->vcpus()};
 }
 
+status simulated_vmm::check_base(const capture_plan& plan) const {
+  if (plan.scope == capture_scope::all)
+    return {};
+  if (tracked_since_.empty())
+    return fail(ec::unsupported,
+                "what changed in this VM is not known without a gap");
+  if (plan.base.root_hash != tracked_since_)
+    return fail(ec::unsupported, "changes are known since snapshot "
+                                   + tracked_since_ + ", not since "
+                                   + plan.base.root_hash);
+  return {};
+}
+
 expected<capture_estimate> simulated_vmm::estimate(const capture_plan& plan,
                                                    deadline_point) {
-  if (plan.scope == capture_scope::changed)
-    return fail(ec::unsupported, "a simulated VM does not track changes");
+  if (machine_->health() == vmm_health::gone)
+    return gone();
+  if (auto fits = check_base(plan); !fits)
+    return tl::unexpected{fits.error()};
+  const auto now = time_.now();
+  const auto pages = plan.scope == capture_scope::all
+                       ? machine_->touched(now).count()
+                       : changed_.count() + machine_->written_pages(now);
   return capture_estimate{.method = driver_name,
-                          .bytes = machine_->memory_bytes()};
+                          .bytes = pages * guest_page_bytes};
 }
 
 expected<capture_forecast> simulated_vmm::prepare(const capture_plan& plan,
                                                   deadline_point until) {
-  const auto done = act(stage::track, until, [&]() -> status {
+  abandon();
+  if (auto fits = check_base(plan); !fits)
+    return tl::unexpected{fits.error()};
+  auto done = act(stage::track, until, [&]() -> status {
     plan_ = plan;
-    captured_.reset();
     result_ = {};
-    return {};
+    return begin(until);
   });
   if (!done)
     return tl::unexpected{done.error()};
-  return capture_forecast{};
+  return forecast();
 }
 
-expected<capture_forecast> simulated_vmm::refine(deadline_point) {
-  return capture_forecast{};
+expected<capture_forecast> simulated_vmm::refine(deadline_point until) {
+  if (!plan_)
+    return fail(ec::vmm_refused, "refine: nothing was prepared");
+  if (auto done = copy_more(until); !done)
+    return tl::unexpected{done.error()};
+  return forecast();
+}
+
+/// Takes what was written since this was last asked for, and remembers it
+/// until a snapshot that has it is sealed.
+page_set simulated_vmm::take_written() {
+  auto written = machine_->take_written(time_.now());
+  changed_.merge(written);
+  return written;
+}
+
+/// The first pass: all that the scope asks for. More follow while they bring
+/// the pause nearer to what is wished for.
+status simulated_vmm::begin(deadline_point until) {
+  was_drained_ = false;
+  take_written();
+  const bool is_all = plan_->scope == capture_scope::all;
+  const auto pages = is_all ? machine_->touched(time_.now()) : changed_;
+  if (plan_->memory)
+    if (auto room = plan_->memory->expect(pages.count() * guest_page_bytes);
+        !room)
+      return room;
+  residual_before_ = pages.count() * guest_page_bytes;
+  if (auto done = copy(pages, until); !done)
+    return done;
+  for (;;) {
+    make_room();
+    const auto left = machine_->written_pages(time_.now()) * guest_page_bytes;
+    if (is_near_enough(left))
+      return {};
+    if (auto done = copy_more(until); !done)
+      return done;
+  }
+}
+
+bool simulated_vmm::is_near_enough(uint64_t residual_bytes) const {
+  if (residual_bytes <= small_residual_bytes || result_.passes >= passes_max)
+    return true;
+  const bool is_wished = plan_->pause_wish.count() > 0
+                         && copy_time(residual_bytes) <= plan_->pause_wish;
+  return is_wished || residual_bytes > residual_before_ / 4 * 3;
+}
+
+status simulated_vmm::copy_more(deadline_point until) {
+  if (plan_->is_cancelled && plan_->is_cancelled())
+    return fail(ec::cancelled, "before the pause");
+  const auto written = take_written();
+  residual_before_ = written.count() * guest_page_bytes;
+  auto done = copy(written, until);
+  make_room();
+  return done;
+}
+
+status simulated_vmm::copy(const page_set& pages, deadline_point until) {
+  ++result_.passes;
+  if (!plan_->memory)
+    return {};
+  auto room = std::vector<uint8_t>(chunk_bytes);
+  for (const auto& range : pages.ranges()) {
+    for (auto at = range.begin; at < range.end;) {
+      const auto size = std::min(chunk_bytes, range.end - at);
+      const auto part = std::span{room}.first(size);
+      machine_->read({at, at + size}, part, time_.now());
+      if (auto done = plan_->memory->write(at, part); !done)
+        return done;
+      at += size;
+      result_.written_bytes += size;
+      if (time_.now() > until)
+        return fail(ec::deadline_exceeded, "memory was not copied in time");
+    }
+  }
+  return {};
+}
+
+/// Room for the residual, with pages that are there, so that nothing has to
+/// be made while the guest stands.
+void simulated_vmm::make_room() {
+  const auto left = machine_->written_pages(time_.now()) * guest_page_bytes;
+  const auto wanted = 2 * left + chunk_bytes;
+  if (residual_.bytes.size() < wanted)
+    residual_.bytes.resize(wanted);
+  residual_.ranges.reserve(wanted / guest_page_bytes);
+}
+
+capture_forecast simulated_vmm::forecast() {
+  const auto left = machine_->written_pages(time_.now()) * guest_page_bytes;
+  const auto pause = faults_->cost(stage::pause) + faults_->cost(stage::capture)
+                     + faults_->cost(stage::resume) + copy_time(left);
+  return {.pause = std::chrono::ceil<std::chrono::microseconds>(pause),
+          .residual_bytes = left,
+          .dirty_bytes_per_second =
+            machine_->habits().writes_per_second * guest_page_bytes,
+          .passes = result_.passes,
+          .can_refine = left > small_residual_bytes
+                        && left <= residual_before_ / 4 * 3};
 }
 
 status simulated_vmm::pause(deadline_point until) {
@@ -94,9 +229,26 @@ status simulated_vmm::capture(deadline_point until) {
   return act(stage::capture, until, [&]() -> status {
     if (machine_->health() != vmm_health::paused)
       return fail(ec::vmm_refused, "capture: the guest does not stand still");
-    captured_ = machine_->image(time_.now());
-    return {};
+    if (!plan_)
+      return fail(ec::vmm_refused, "capture: nothing was prepared");
+    return take_residual();
   });
+}
+
+status simulated_vmm::take_residual() {
+  residual_.ranges = take_written().ranges();
+  uint64_t at = 0;
+  for (const auto& range : residual_.ranges) {
+    if (residual_.bytes.size() < at + range.bytes())
+      residual_.bytes.resize(2 * (at + range.bytes()));
+    machine_->read(range, std::span{residual_.bytes}.subspan(at, range.bytes()),
+                   time_.now());
+    at += range.bytes();
+  }
+  residual_.state = machine_->state(time_.now());
+  residual_.is_taken = true;
+  result_.residual_bytes = at;
+  return {};
 }
 
 status simulated_vmm::resume(deadline_point until) {
@@ -122,13 +274,22 @@ expected<capture_result> simulated_vmm::drain(deadline_point until) {
     return tl::unexpected{done.error()};
   }
   plan_.reset();
-  captured_.reset();
+  residual_.is_taken = false;
+  was_drained_ = true;
   return std::move(result_);
+}
+
+void simulated_vmm::commit(const std::string& root_hash) noexcept {
+  if (!std::exchange(was_drained_, false))
+    return;
+  tracked_since_ = root_hash;
+  changed_.clear();
 }
 
 void simulated_vmm::abandon() noexcept {
   plan_.reset();
-  captured_.reset();
+  residual_.is_taken = false;
+  was_drained_ = false;
 }
 
 status simulated_vmm::stop(deadline_point) {
@@ -181,29 +342,43 @@ bool simulated_vmm::take_time(std::chrono::nanoseconds cost,
 }
 
 status simulated_vmm::write_files() {
-  if (!plan_ || !captured_)
+  if (!plan_ || !residual_.is_taken)
     return fail(ec::vmm_refused, "drain: nothing was captured");
-  auto image = std::move(*captured_);
-  if (tears_) {
-    const auto later = machine_->image(time_.now());
-    std::copy(later.ticks.begin(),
-              later.ticks.begin()
-                + static_cast<std::ptrdiff_t>(later.ticks.size() / 2),
-              image.ticks.begin());
+  uint64_t at = 0;
+  for (const auto& range : residual_.ranges) {
+    if (plan_->memory)
+      if (auto done = plan_->memory->write(
+            range.begin, std::span{residual_.bytes}.subspan(at, range.bytes()));
+          !done)
+        return done;
+    at += range.bytes();
   }
-  result_.method = "simulated";
-  result_.memory_bytes = image.memory_bytes;
-  if (plan_->memory) {
-    const auto written = write_memory(image, *plan_->memory);
-    if (!written)
-      return tl::unexpected{written.error()};
-    result_.written_bytes = *written;
-  }
+  if (tears_)
+    if (auto done = tear(); !done)
+      return done;
+  result_.method = driver_name;
+  result_.memory_bytes = machine_->memory_bytes();
+  result_.written_bytes += at;
   if (plan_->vmstate_fd >= 0) {
-    const auto written = write_vmstate(image, plan_->vmstate_fd);
+    const auto written = write_state(residual_.state, plan_->vmstate_fd);
     if (!written)
       return tl::unexpected{written.error()};
     result_.vmstate_bytes = *written;
+  }
+  return {};
+}
+
+/// Some pages as they are now: of a later instant than the rest.
+status simulated_vmm::tear() {
+  if (!plan_->memory)
+    return {};
+  auto page = std::vector<uint8_t>(guest_page_bytes);
+  for (uint64_t number = 1; number <= residual_.state.working_pages;
+       number += 2) {
+    const auto begin = number * guest_page_bytes;
+    machine_->read({begin, begin + guest_page_bytes}, page, time_.now());
+    if (auto done = plan_->memory->write(begin, page); !done)
+      return done;
   }
   return {};
 }

@@ -11,7 +11,7 @@ namespace {
 const simulated_machine::time_point start{};
 
 simulated_machine_ptr make_machine() {
-  return std::make_shared<simulated_machine>(boot_guest(1 << 20), 1, start);
+  return simulated_machine::boot(1 << 20, 1, {}, start).value();
 }
 
 } // namespace
@@ -54,4 +54,36 @@ TEST_CASE("a host has one VM of a name", "[node][machine]") {
   CHECK_FALSE(host.find({"s1"}));
   CHECK(host.add({"s1"}, make_machine()));
   CHECK(host.find({"s1"}));
+}
+
+TEST_CASE("a guest writes the pages that it says it has written",
+          "[node][machine]") {
+  const auto machine = make_machine();
+  auto written = machine->take_written(start + 3ms).ranges();
+  CHECK(written == std::vector<memory_range>{{0, 4 * guest_page_bytes}});
+  written = machine->take_written(start + 4ms).ranges();
+  REQUIRE(written.size() == 2);
+  CHECK(written[1].begin == 4 * guest_page_bytes);
+  auto page = std::vector<uint8_t>(guest_page_bytes);
+  machine->read(written[1], page, start + 4ms);
+  CHECK(read_stamp(page, 4) == 4u);
+  CHECK(machine->written_pages(start + 4ms) == 0);
+}
+
+TEST_CASE("a guest's habits can be changed, and it can be made to write",
+          "[node][machine]") {
+  const auto machine = make_machine();
+  machine->set_writes_per_second(0, start + 5ms);
+  CHECK(machine->image(start + 1s).tick == 5);
+  machine->write(10, start + 1s);
+  CHECK(machine->image(start + 2s).tick == 15);
+  machine->set_writes_per_second(100000, start + 2s);
+  CHECK(machine->image(start + 2s + 1ms).tick == 115);
+}
+
+TEST_CASE("a guest that stands does not write", "[node][machine][safety]") {
+  const auto machine = make_machine();
+  REQUIRE(machine->pause(start));
+  machine->write(10, start + 1s);
+  CHECK(machine->take_written(start + 1s).count() == 0);
 }

@@ -10,13 +10,22 @@ TEST_CASE_METHOD(vmm_fixture, "a child goes on where its parent stood",
                  "[node][simulated_driver]") {
   const auto vm = start();
   now += 700ms;
-  REQUIRE(run_to(*vm, stage::resume));
-  REQUIRE(vm->drain(soon()));
+  REQUIRE(take(*vm));
+  const auto file = unique_fd{memfd_create("memory", MFD_CLOEXEC)};
+  auto page = std::vector<uint8_t>(guest_page_bytes);
+  for (uint64_t at = 0; at < memory->bytes(); at += page.size()) {
+    REQUIRE(memory->read(at, page));
+    REQUIRE(
+      ::pwrite(file.get(), page.data(), page.size(), static_cast<off_t>(at))
+      == static_cast<ssize_t>(page.size()));
+  }
   plan.id = {"child"};
-  plan.snapshot = snapshot_files{.contract = vm->contract(),
-                                 .memory = flat_layout(path(memory), 1 << 20),
+  plan.snapshot = snapshot_files{.info = {.root_hash = "r1"},
+                                 .contract = vm->contract(),
+                                 .memory = flat_layout(path(file), 1 << 20),
                                  .vmstate_path = path(vmstate)};
   const auto child = start();
+  CHECK(child->tracked_since() == "r1");
   CHECK(child->describe().vcpus == 2);
   CHECK(host->find({"child"})->image(now).tick == 700);
   now += 5ms;

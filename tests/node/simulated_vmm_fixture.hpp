@@ -11,7 +11,7 @@
 
 #include "actors/unique_fd.hpp"
 #include "node/simulated/simulated_driver.hpp"
-#include "node/storage/flat_sink.hpp"
+#include "tests/support/captured_memory.hpp"
 
 namespace forkfleet::test {
 
@@ -28,9 +28,9 @@ struct vmm_fixture {
   simulated_faults_ptr faults = std::make_shared<simulated_faults>();
   simulated_host_ptr host = std::make_shared<simulated_host>();
   simulated_driver driver{{.time = time, .faults = faults, .host = host}};
-  unique_fd memory{memfd_create("memory", MFD_CLOEXEC)};
   unique_fd vmstate{memfd_create("vmstate", MFD_CLOEXEC)};
-  flat_sink sink{memory.get(), "memory"};
+  captured_memory_ptr memory = std::make_shared<captured_memory>(1 << 20);
+  capture_base base = {}; // set: the next capture is of what changed
   start_plan plan{.id = {"s1"}, .spec = {.memory = {1 << 20}, .vcpus = 2}};
 
   vmm_ptr start() {
@@ -40,7 +40,31 @@ struct vmm_fixture {
   }
   deadline_point soon() const { return now + 1s; }
   capture_plan capture() {
-    return {.operation = {"op"}, .memory = &sink, .vmstate_fd = vmstate.get()};
+    const bool is_diff = !base.root_hash.empty();
+    memory = std::make_shared<captured_memory>(1 << 20, base.image);
+    return {.operation = {"op"},
+            .mode = is_diff ? branch_mode::diff : branch_mode::full,
+            .scope = is_diff ? capture_scope::changed : capture_scope::all,
+            .base = base,
+            .memory = memory.get(),
+            .vmstate_fd = vmstate.get()};
+  }
+  /// The guest that was captured last.
+  expected<guest_image> captured() const {
+    const auto state = read_state(path(vmstate));
+    if (!state)
+      return tl::unexpected{state.error()};
+    return read_guest(*memory, *state);
+  }
+  /// A whole capture; its memory is the next one's base when it is sealed.
+  status take(vmm& vm) {
+    if (auto done = run_to(vm, stage::resume); !done)
+      return done;
+    return vm.drain(soon()).map([](const auto&) {});
+  }
+  void seal(vmm& vm, const std::string& root_hash) {
+    vm.commit(root_hash);
+    base = {root_hash, memory};
   }
   std::string path(const unique_fd& fd) const {
     return "/proc/self/fd/" + std::to_string(fd.get());
