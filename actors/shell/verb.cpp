@@ -53,7 +53,7 @@ const std::vector<verb>& all_verbs() {
     std::vector<verb> result;
     for (auto group :
          {up_verbs, list_verbs, branch_verbs, sandbox_verbs, event_verbs,
-          send_verbs, config_verbs, pki_verbs, version_verbs})
+          send_verbs, config_verbs, pki_verbs, bench_verbs, version_verbs})
       for (auto& x : group())
         result.push_back(std::move(x));
     for (auto& x : result)

@@ -23,6 +23,7 @@ std::vector<verb> event_verbs();   // events
 std::vector<verb> send_verbs();    // send
 std::vector<verb> config_verbs();  // config validate, show, schema
 std::vector<verb> pki_verbs();     // pki init, issue
+std::vector<verb> bench_verbs();   // bench chain, pause, floor
 std::vector<verb> version_verbs(); // version
 
 /// All verbs, in the order of the help.

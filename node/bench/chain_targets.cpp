@@ -7,8 +7,8 @@ namespace forkfleet::bench {
 
 namespace {
 
-constexpr uint64_t small_diff_mib = 1;
-constexpr uint64_t large_diff_mib = 300;
+constexpr uint64_t least_diff_mib = 1;
+constexpr uint64_t most_diff_mib = 300;
 constexpr double half_ratio_max = 1.5;
 constexpr double control_ratio_max = 3;
 constexpr double gain_min = 100;
@@ -20,7 +20,7 @@ double milliseconds_of(microseconds x) {
 }
 
 chain_samples of(const chain_results& results, chain_part part, chain_arm arm,
-                 uint64_t diff_mib = small_diff_mib) {
+                 uint64_t diff_mib = least_diff_mib) {
   return select(results, {part, arm, diff_mib, {}});
 }
 
@@ -69,12 +69,12 @@ void add_gain(const chain_results& results, std::vector<target>& out) {
 /// A large diff must be durable about as fast as the device can write it.
 void add_bandwidth(const chain_results& results, std::vector<target>& out) {
   const auto ours =
-    of(results, chain_part::rounds, chain_arm::ours_diff, large_diff_mib);
+    of(results, chain_part::rounds, chain_arm::ours_diff, most_diff_mib);
   if (ours.empty() || results.bytes_per_second == 0) {
     out.push_back(not_measured("300 MiB, ours-diff, durable", "at most 1.3x"));
     return;
   }
-  const auto least = static_cast<double>(large_diff_mib << 20)
+  const auto least = static_cast<double>(most_diff_mib << 20)
                      / static_cast<double>(results.bytes_per_second) * 1e3;
   out.push_back(
     at_most("300 MiB, ours-diff, durable p50 / the device's time for 300 MiB",

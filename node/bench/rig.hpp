@@ -26,6 +26,7 @@ struct rig_plan {
   uint64_t dirty_background_bytes = 1ull << 30;
   /// So much is written to see that the limit holds; 0: it is not looked at.
   uint64_t probe_bytes = 450'000'000;
+  double tolerance = 0.05;
 };
 
 /// What was found, for the report.

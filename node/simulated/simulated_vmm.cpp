@@ -213,8 +213,8 @@ capture_forecast simulated_vmm::forecast() {
           .dirty_bytes_per_second =
             machine_->habits().writes_per_second * guest_page_bytes,
           .passes = result_.passes,
-          .can_refine = left > small_residual_bytes
-                        && left <= residual_before_ / 4 * 3};
+          .can_refine =
+            left > small_residual_bytes && left <= residual_before_ / 4 * 3};
 }
 
 status simulated_vmm::pause(deadline_point until) {

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// The program `forkfleet-bench`: measures the snapshot engine on this
+// machine.
+#include <cstdio>
+#include <iostream>
+
+#include "config/bench_options.hpp"
+#include "node/bench/chain_report.hpp"
+#include "node/bench/chain_run.hpp"
+
+namespace {
+
+using namespace forkfleet;
+using namespace forkfleet::bench;
+
+/// What was typed, for the report.
+std::string command_text(int argc, char** argv) {
+  std::string text = "forkfleet bench";
+  for (int i = 1; i < argc; ++i)
+    text += std::string{" "} + argv[i];
+  return text;
+}
+
+int give_up(const failure& why) {
+  std::cerr << "forkfleet-bench: " << to_string(why) << "\n"
+            << remedy(why.code) << "\n";
+  return 1;
+}
+
+expected<results_folder> folder_of(const config::invocation& given,
+                                   const std::string& name) {
+  const auto chosen = given.text("results");
+  return results_folder::open(chosen.empty() ? "bench-results/" + name
+                                             : chosen);
+}
+
+/// Tells how it came out: 1 when a target was missed.
+int tell_targets(const std::vector<target>& targets,
+                 const results_folder& folder) {
+  std::cout << "\n"
+            << plain_text(table_of(targets)) << "\n"
+            << folder.path() << "/README.md\n";
+  return missed(targets) == 0 ? 0 : 1;
+}
+
+int bench_chain(const config::invocation& given, conditions about,
+                const interruption& interrupted) {
+  const auto plan = chain_plan_of(given);
+  if (!plan)
+    return give_up(plan.error());
+  const auto folder = folder_of(given, "chain-" + plan->file_system);
+  if (!folder)
+    return give_up(folder.error());
+  const auto results =
+    run_chains(*plan, std::move(about), *folder, interrupted);
+  if (!results)
+    return give_up(results.error());
+  for (const auto diff : plan->diffs)
+    std::cout << "\n"
+              << diff << " MiB\n"
+              << plain_text(chain_table(*results, chain_part::rounds, diff));
+  if (plan->long_branches > 0)
+    std::cout << "\nlong chains\n"
+              << plain_text(chain_table(*results, chain_part::long_chain,
+                                        plan->diffs.front()));
+  return tell_targets(chain_targets(*results), *folder);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  const auto given =
+    config::parse(config::bench_command_line(), {argv + 1, argv + argc});
+  if (!given)
+    return config::print(given.error());
+  const interruption interrupted;
+  auto about = observe(command_text(argc, argv));
+  if (given->verb->path == "chain")
+    return bench_chain(*given, std::move(about), interrupted);
+  return give_up(
+    {ec::unsupported, given->verb->path + " is not in this build"});
+}
