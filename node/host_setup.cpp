@@ -10,6 +10,7 @@
 
 #include "actors/durable_counter.hpp"
 #include "actors/log.hpp"
+#include "node/firecracker/firecracker_driver.hpp"
 #include "node/qemu/host_facts.hpp"
 #include "node/qemu/qemu_driver.hpp"
 #include "node/simulated/simulated_driver.hpp"
@@ -36,6 +37,7 @@ driver_table make_drivers() {
     drivers.emplace(std::move(name), std::move(driver));
   };
   add(std::make_shared<qemu_driver>(qemu_driver_settings{}));
+  add(std::make_shared<firecracker_driver>(firecracker_driver_settings{}));
   add(std::make_shared<simulated_driver>());
   return drivers;
 }

@@ -100,7 +100,8 @@ expected<http_answer> http_client::read_answer(deadline_point until) {
       return tl::unexpected(got.error());
     auto error = boost::beast::error_code{};
     if (got->bytes == 0) {
-      parser.put_eof(error);
+      if (parser.got_some())
+        parser.put_eof(error);
       if (!parser.is_done())
         return fail(ec::vmm_unreachable, "it closed the connection");
       break;

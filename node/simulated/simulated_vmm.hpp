@@ -51,6 +51,8 @@ public:
   void abandon() noexcept override;
   status stop(deadline_point until) override;
 
+  const simulated_machine_ptr& machine() const { return machine_; }
+
 private:
   /// What was taken of the guest while it stood.
   struct residual {

@@ -26,8 +26,12 @@ public:
   uint64_t bytes() const override { return bytes_; }
   status read(uint64_t address, std::span<uint8_t> into) const override;
 
-  /// After so many bytes the disk is full.
-  void fail_after(uint64_t bytes) { room_ = bytes; }
+  /// After so many bytes the disk is full; `is_foretold`: who says before
+  /// how much it will write is told.
+  void fail_after(uint64_t bytes, bool is_foretold = true) {
+    room_ = bytes;
+    is_foretold_ = is_foretold;
+  }
   /// How many pages were spoken of.
   std::size_t pages() const { return pages_.size(); }
 
@@ -38,6 +42,7 @@ private:
   memory_image_ptr base_;
   uint64_t written_ = 0;
   uint64_t room_ = ~uint64_t{0};
+  bool is_foretold_ = true;
   std::map<uint64_t, std::vector<uint8_t>> pages_ = {}; // empty: zeros
 };
 

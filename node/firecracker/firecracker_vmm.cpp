@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/firecracker/firecracker_vmm.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "node/firecracker/memory_file.hpp"
+#include "node/firecracker/vm_record.hpp"
+
+namespace forkfleet::firecracker {
+
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::microseconds;
+using std::chrono::steady_clock;
+
+// The keeper steps in when we did not within the pause's own limit.
+constexpr auto lease_slack = std::chrono::milliseconds{250};
+constexpr auto keeper_patience = std::chrono::seconds{2};
+constexpr auto term_patience = std::chrono::seconds{2};
+constexpr int resume_interval_ms = 2;
+
+// Guesses until a create was measured: for calls and device state, and for
+// memory that is copied to tmpfs.
+constexpr auto usual_overhead = std::chrono::milliseconds{8};
+constexpr uint64_t usual_bytes_per_second = 2ull << 30;
+constexpr uint64_t usual_diff_divisor = 16;
+
+microseconds time_for(uint64_t bytes, uint64_t bytes_per_second) {
+  return microseconds{static_cast<int64_t>(
+    static_cast<double>(bytes) * 1e6 / static_cast<double>(bytes_per_second))};
+}
+
+} // namespace
+
+firecracker_vmm::firecracker_vmm(firecracker_vmm_parts parts)
+  : parts_{std::move(parts)}, rules_{rules_of(parts_.version)} {}
+
+firecracker_vmm::~firecracker_vmm() {
+  abandon();
+}
+
+bool firecracker_vmm::is_there() const {
+  return qemu::open_process(parts_.process).has_value();
+}
+
+// An API that does not answer because its process has ended.
+failure firecracker_vmm::told(const failure& error) const {
+  if (error.code == ec::vmm_unreachable && !is_there())
+    return {ec::vmm_gone, error.message};
+  return error;
+}
+
+expected<vmm_capabilities> firecracker_vmm::capabilities(deadline_point until) {
+  if (auto state = parts_.line->state(until); !state)
+    return tl::unexpected(told(state.error()));
+  auto result = vmm_capabilities{
+    .full = true,
+    .live_obstacle = "Firecracker copies memory only while the guest stands",
+    .diff_is_tracked = true,
+    .pause_touches_storage = !parts_.space.is_fast()};
+  result.diff_obstacle =
+    parts_.vm.machine.tracks
+      ? diff_obstacle(parts_.version, parts_.vm.machine.memory_bytes)
+      : "this VM was started without track_dirty_pages";
+  result.diff = result.diff_obstacle.empty();
+  return result;
+}
+
+vmm_health firecracker_vmm::health(deadline_point until) {
+  const auto state = parts_.line->state(until);
+  if (!state)
+    return is_there() ? vmm_health::stuck : vmm_health::gone;
+  return *state == instance_state::running  ? vmm_health::running
+         : *state == instance_state::paused ? vmm_health::paused
+                                            : vmm_health::stuck;
+}
+
+status firecracker_vmm::check_plan(const capture_plan& plan) const {
+  if (plan.mode == branch_mode::live)
+    return fail(ec::unsupported,
+                "Firecracker copies memory only while the guest stands");
+  for (const auto& one : parts_.vm.drives)
+    if (!one.is_readonly)
+      return fail(ec::unsupported,
+                  fmt::format("drive {} is writable; memory and disk would not "
+                              "be of one instant; mark it readonly",
+                              one.path));
+  if (plan.scope == capture_scope::all)
+    return {};
+  if (const auto why =
+        diff_obstacle(parts_.version, parts_.vm.machine.memory_bytes);
+      !why.empty())
+    return fail(ec::unsupported, why);
+  if (parts_.tracked_since.empty())
+    return fail(ec::unsupported,
+                "what changed in this VM is not known without a gap");
+  if (plan.base.root_hash != parts_.tracked_since)
+    return fail(ec::unsupported,
+                fmt::format("changes are known since snapshot {}, not since {}",
+                            parts_.tracked_since, plan.base.root_hash));
+  return {};
+}
+
+expected<capture_estimate> firecracker_vmm::estimate(const capture_plan& plan,
+                                                     deadline_point) {
+  if (auto fits = check_plan(plan); !fits)
+    return tl::unexpected(fits.error());
+  const auto memory_bytes = parts_.vm.machine.memory_bytes;
+  if (plan.scope == capture_scope::all)
+    return capture_estimate{.method = "vmm-full", .bytes = memory_bytes};
+  return capture_estimate{.method = "vmm-diff",
+                          .bytes = create_bytes_ > 0
+                                     ? std::min(create_bytes_, memory_bytes)
+                                     : memory_bytes / usual_diff_divisor};
+}
+
+expected<capture_forecast> firecracker_vmm::prepare(const capture_plan& plan,
+                                                    deadline_point until) {
+  abandon();
+  warnings_.clear();
+  if (auto fits = check_plan(plan); !fits)
+    return tl::unexpected(fits.error());
+  if (auto runs = check_guest(until); !runs)
+    return tl::unexpected(runs.error());
+  if (auto settled = settle_drives(); !settled)
+    return tl::unexpected(settled.error());
+  if (plan.is_cancelled && plan.is_cancelled())
+    return fail(ec::cancelled, "before the pause");
+  ensure_keeper(until);
+  kind_ = plan.scope == capture_scope::all ? snapshot_kind::full
+                                           : snapshot_kind::diff;
+  const bool keeps = !parts_.tracked_since.empty();
+  auto paths = parts_.space.prepare(kind_, keeps);
+  if (!paths)
+    return tl::unexpected(paths.error());
+  if (!parts_.space.is_fast())
+    warnings_.push_back("no tmpfs has room for this guest's memory: "
+                        "Firecracker syncs its files on the disk while the "
+                        "guest stands");
+  if (plan.memory)
+    if (auto room = plan.memory->expect(forecast().residual_bytes); !room)
+      return tl::unexpected(room.error());
+  paths_ = std::move(*paths);
+  plan_ = plan;
+  progress_ = progress::prepared;
+  return forecast();
+}
+
+status firecracker_vmm::check_guest(deadline_point until) {
+  const auto state = parts_.line->state(until);
+  if (!state)
+    return tl::unexpected(told(state.error()));
+  if (*state != instance_state::running)
+    return fail(ec::vmm_refused, parts_.line->path()
+                                   + ": the guest does not run; resume it "
+                                     "first");
+  return {};
+}
+
+// Firecracker syncs every drive while the guest stands: what can be written
+// before is not written then.
+status firecracker_vmm::settle_drives() const {
+  for (const auto& one : parts_.vm.drives) {
+    const auto fd = unique_fd{::open(one.path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!fd || ::fdatasync(fd.get()) != 0)
+      return tl::unexpected(errno_failure(errno, "sync drive " + one.path));
+  }
+  return {};
+}
+
+// A keeper that is gone is replaced by one that only guards. Without any the
+// branch goes on, and its report says so.
+void firecracker_vmm::ensure_keeper(deadline_point until) {
+  if (!parts_.keeper || !parts_.keeper->is_alive()) {
+    parts_.keeper.reset();
+    auto started = qemu::start_keeper(parts_.replacement, until);
+    auto linked = started ? qemu::keeper_link::connect(
+                    parts_.directory + "/" + qemu::keeper_socket, until)
+                          : tl::unexpected(started.error());
+    if (!linked) {
+      warnings_.push_back("no keeper guards this VM: "
+                          + to_string(linked.error()));
+      return;
+    }
+    parts_.keeper.emplace(std::move(*linked));
+  }
+  const auto obstacle = parts_.keeper->guard(-1, until);
+  if (!obstacle)
+    warnings_.push_back("the keeper does not answer: "
+                        + to_string(obstacle.error()));
+  else if (!obstacle->empty())
+    warnings_.push_back("the keeper could not resume this VM: " + *obstacle);
+}
+
+capture_forecast firecracker_vmm::forecast() const {
+  const auto memory_bytes = parts_.vm.machine.memory_bytes;
+  const bool is_full = kind_ == snapshot_kind::full;
+  auto bytes = is_full ? memory_bytes : memory_bytes / usual_diff_divisor;
+  auto speed = usual_bytes_per_second;
+  if (create_bytes_ > 0) {
+    bytes = is_full ? memory_bytes : create_bytes_;
+    const auto copied =
+      create_time_ - duration_cast<microseconds>(usual_overhead);
+    if (copied.count() > 0)
+      speed = std::max<uint64_t>(create_bytes_ * 1'000'000
+                                   / static_cast<uint64_t>(copied.count()),
+                                 1 << 20);
+  }
+  return {.pause = usual_overhead + time_for(bytes, speed),
+          .residual_bytes = bytes};
+}
+
+expected<capture_forecast> firecracker_vmm::refine(deadline_point) {
+  if (progress_ != progress::prepared)
+    return fail(ec::vmm_refused, "refine: nothing was prepared");
+  return forecast();
+}
+
+status firecracker_vmm::pause(deadline_point until) {
+  if (progress_ != progress::prepared)
+    return fail(ec::invalid_request, "pause without prepare");
+  was_created_ = false;
+  if (parts_.keeper) {
+    has_lease_ = true;
+    if (auto armed = parts_.keeper->lease(plan_.pause_max + lease_slack);
+        !armed)
+      return armed;
+  }
+  if (auto paused = parts_.line->pause(until); !paused)
+    return tl::unexpected(told(paused.error()));
+  return {};
+}
+
+// One create per pause: another may save registers that have changed.
+status firecracker_vmm::capture(deadline_point until) {
+  if (progress_ != progress::prepared || std::exchange(was_created_, true))
+    return fail(ec::invalid_request, "capture without prepare and pause");
+  parts_.space.drop_mark();
+  const auto begun = steady_clock::now();
+  auto created = parts_.line->create(kind_, paths_, until);
+  if (!created) {
+    // Which pages it took is not known: only all of them are right.
+    parts_.tracked_since.clear();
+    return tl::unexpected(told(created.error()));
+  }
+  create_time_ = duration_cast<microseconds>(steady_clock::now() - begun);
+  // A full snapshot ends what was tracked before it.
+  if (kind_ == snapshot_kind::full)
+    parts_.tracked_since.clear();
+  else
+    has_loose_changes_ = true;
+  progress_ = progress::captured;
+  return {};
+}
+
+status firecracker_vmm::resume(deadline_point until) {
+  auto done = run_guest(until);
+  // While the guest is not seen to run the keeper must not rest either.
+  if (done)
+    end_lease();
+  return done;
+}
+
+// Sees the guest run, and resumes it as often as it takes.
+status firecracker_vmm::run_guest(deadline_point until) {
+  for (;;) {
+    auto resumed = parts_.line->resume(until);
+    const auto state =
+      resumed ? parts_.line->state(until) : tl::unexpected(resumed.error());
+    if (state && *state == instance_state::running)
+      return {};
+    const auto last =
+      state ? failure{ec::guest_stuck,
+                      parts_.line->path() + ": the guest does not run"}
+            : told(state.error());
+    if (last.code == ec::vmm_gone)
+      return tl::unexpected(last);
+    if (steady_clock::now() >= until)
+      return fail(ec::guest_stuck, "could not resume: " + last.message);
+    ::poll(nullptr, 0, resume_interval_ms);
+  }
+}
+
+void firecracker_vmm::end_lease() {
+  if (!std::exchange(has_lease_, false) || !parts_.keeper)
+    return;
+  const auto in_time =
+    parts_.keeper->resumed(steady_clock::now() + keeper_patience);
+  if (!in_time)
+    warnings_.push_back("the keeper does not answer: "
+                        + to_string(in_time.error()));
+  else if (!*in_time)
+    warnings_.push_back("the pause was longer than its limit; the keeper has "
+                        "resumed the guest");
+}
+
+expected<capture_result> firecracker_vmm::drain(deadline_point until) {
+  if (progress_ != progress::captured)
+    return fail(ec::vmm_refused, "drain: nothing was captured");
+  auto result = capture_result{
+    .method = kind_ == snapshot_kind::full ? "vmm-full" : "vmm-diff",
+    .memory_bytes = parts_.vm.machine.memory_bytes};
+  const auto memory = parts_.space.open(paths_.memory);
+  auto taken = memory ? expected<uint64_t>{0} : tl::unexpected(memory.error());
+  if (memory && plan_.memory)
+    taken =
+      drain_extents(memory->get(), result.memory_bytes, *plan_.memory, until);
+  const auto vmstate = taken ? drain_vmstate(until) : taken;
+  if (!vmstate) {
+    abandon();
+    return tl::unexpected(vmstate.error());
+  }
+  create_bytes_ = *taken;
+  result.residual_bytes = *taken;
+  result.written_bytes =
+    plan_.memory ? plan_.memory->written_bytes() : uint64_t{0};
+  result.vmstate_bytes = *vmstate;
+  result.warnings = warnings_;
+  if (kind_ == snapshot_kind::full)
+    parts_.space.forget_all_pages();
+  progress_ = progress::drained;
+  return result;
+}
+
+expected<uint64_t> firecracker_vmm::drain_vmstate(deadline_point until) const {
+  const auto from = parts_.space.open(paths_.vmstate);
+  if (!from)
+    return tl::unexpected(from.error());
+  return copy_file(from->get(), plan_.vmstate_fd, until);
+}
+
+void firecracker_vmm::commit(const std::string& root_hash) noexcept {
+  if (progress_ != progress::drained)
+    return;
+  progress_ = progress::none;
+  has_loose_changes_ = false;
+  parts_.space.forget_changes();
+  if (!parts_.vm.machine.tracks)
+    return;
+  parts_.tracked_since = root_hash;
+  parts_.space.keep_mark(root_hash);
+}
+
+void firecracker_vmm::abandon() noexcept {
+  progress_ = progress::none;
+  parts_.space.forget_all_pages();
+  // Where the next diff empties the file that holds them, these are lost.
+  if (has_loose_changes_ && !rules_.keeps_memory_file)
+    parts_.tracked_since.clear();
+  if (parts_.tracked_since.empty()) {
+    parts_.space.forget_changes();
+    has_loose_changes_ = false;
+  } else {
+    parts_.space.keep_mark(parts_.tracked_since);
+  }
+}
+
+status firecracker_vmm::stop(deadline_point until) {
+  abandon();
+  if (!parts_.attached)
+    if (auto ended = end_vm(until); !ended)
+      return ended;
+  if (parts_.attached && parts_.keeper)
+    parts_.keeper->leave();
+  parts_.space.remove();
+  remove_vm_record(parts_.directory);
+  return {};
+}
+
+status firecracker_vmm::end_vm(deadline_point until) {
+  const auto pidfd = qemu::open_process(parts_.process);
+  if (!pidfd)
+    return {};
+  return qemu::end_process(pidfd->get(), term_patience, until);
+}
+
+} // namespace forkfleet::firecracker

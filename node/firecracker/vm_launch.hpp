@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a VM of Firecracker comes into being: its process under a keeper, and
+// then by calls of its API what it is made of, or the snapshot it loads.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "node/driver.hpp"
+#include "node/firecracker/api.hpp"
+#include "node/firecracker/microvm.hpp"
+#include "node/qemu/keeper_link.hpp"
+
+namespace forkfleet::firecracker {
+
+/// The API socket and the console in a VM's directory.
+inline constexpr const char* api_socket = "api.sock";
+inline constexpr const char* console_file = "console.log";
+
+/// The programs that a driver runs. Paths are absolute.
+struct programs {
+  std::string firecracker = {};
+  std::string keeper = {};
+};
+
+/// Finds what is empty in `wanted`: $FORKFLEET_FIRECRACKER or firecracker in
+/// $PATH, and $FORKFLEET_KEEPER or forkfleet-keeper beside this program.
+/// unsupported names what is missing, and the remedy.
+expected<programs> find_programs(programs wanted);
+
+/// A Firecracker that answers.
+struct launched {
+  std::unique_ptr<api> line = {};
+  vmm_version version = {};
+  qemu::keeper_link keeper;
+};
+
+/// Starts it under a keeper and waits until it answers. After an error no
+/// process is left; what it said last is in the message.
+expected<launched> launch(const programs& found, const start_plan& plan,
+                          deadline_point until);
+
+/// Makes the VM and lets it run.
+status boot(launched& vm, const microvm& x, const std::string& directory,
+            deadline_point until);
+
+/// Loads a snapshot, which must be of the same line, and lets it run.
+status load(launched& vm, const snapshot_files& snapshot, deadline_point until);
+
+/// Where the console of a VM of that version goes.
+std::string console_of(const vmm_version& version,
+                       const std::string& directory);
+
+/// What starts another keeper for a VM that runs.
+qemu::keeper_command guarding(const programs& found,
+                              const std::string& directory,
+                              const std::string& socket, int leash_pid);
+
+/// Kills what was started in `directory` and has no use.
+void end_unfinished(const std::string& directory,
+                    deadline_point until) noexcept;
+
+} // namespace forkfleet::firecracker

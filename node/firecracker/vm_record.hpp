@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// vm.json in a VM's directory: what the driver must remember to find a VM of
+// Firecracker again after the node's own death.
+#pragma once
+
+#include <string>
+
+#include "node/qemu/process.hpp"
+#include "node/vmm.hpp"
+
+namespace forkfleet::firecracker {
+
+/// What is known of a VM beside its directory. Paths are absolute.
+struct vm_record {
+  uint64_t version = 1;
+  bool attached = false; // somebody else started it
+  bool child = false;    // it loads a snapshot
+  bool tracks = false;
+  std::string api = {};
+  uint64_t pid = 0; // 0: it was being started
+  uint64_t start_ticks = 0;
+  run_contract contract = {};
+
+  qemu::process_id process() const {
+    return {static_cast<pid_t>(pid), start_ticks};
+  }
+
+  static constexpr schema::about about{"firecracker_record",
+                                       "How to find a VM again."};
+  static constexpr auto fields() {
+    using schema::field;
+    return std::tuple{
+      field("version", &vm_record::version, "Of this format; 1."),
+      field("attached", &vm_record::attached,
+            "Whether somebody else started it."),
+      field("child", &vm_record::child, "Whether it loads a snapshot."),
+      field("tracks", &vm_record::tracks, "Whether dirty pages are tracked."),
+      field("api", &vm_record::api, "Its API socket."),
+      field("pid", &vm_record::pid, "Its process."),
+      field("start_ticks", &vm_record::start_ticks,
+            "When that process started, in clock ticks since boot."),
+      field("contract", &vm_record::contract, "Its machine."),
+    };
+  }
+};
+
+/// Writes and reads vm.json in `directory`. load: vmm_gone when there is no
+/// such file, io_failed when it cannot be read or understood.
+status save(const vm_record& x, const std::string& directory);
+expected<vm_record> load_vm_record(const std::string& directory);
+
+/// Removes it; also correct when there is none.
+void remove_vm_record(const std::string& directory) noexcept;
+
+} // namespace forkfleet::firecracker
