@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// BRANCHes a running example guest again and again, shows how long it stood
-// still by three clocks, and restores the last snapshot to see the child go
-// on from the branch point. A client like any other: it talks to the
+// BRANCHes a running example guest again and again, first all of its memory,
+// then what changed since; shows how long it stood still by three clocks and
+// what was written; and restores the last snapshot of the chain to see the
+// child go on from the branch point. A client like any other: it talks to the
 // coordinator and reads the guest's debug console.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <string>
@@ -48,6 +50,11 @@ const config::command_line program{
                           .initial = "10",
                           .min = 1,
                           .max = 1000},
+                         {.name = "mode",
+                          .kind = value_kind::choice,
+                          .doc = "What all branches but the first capture.",
+                          .initial = "diff",
+                          .choices = {"auto", "full", "diff", "live"}},
                          {.name = "interval",
                           .kind = value_kind::duration,
                           .doc = "Between two branches.",
@@ -65,7 +72,8 @@ class demo {
 public:
   explicit demo(const config::invocation& given)
     : sandbox_{given.text("sandbox")}, prefix_{given.text("prefix")},
-      count_{given.number("count").value_or(10)},
+      count_{given.number("count").value_or(10)}, mode_{mode_of(
+                                                    given.text("mode"))},
       interval_{given.duration("interval").value_or(300ms)},
       client_{{.coordinator = {given.address("coordinator")->host,
                                given.address("coordinator")->port}}} {}
@@ -80,6 +88,13 @@ public:
   }
 
 private:
+  static branch_mode mode_of(const std::string& name) {
+    for (const auto& entry : enum_table(branch_mode{}))
+      if (entry.name == name)
+        return entry.value;
+    return branch_mode::automatic;
+  }
+
   expected<watch_ptr> watch(const sandbox_info& box) {
     if (box.debug_console.empty())
       return fail(ec::invalid_request,
@@ -129,15 +144,30 @@ private:
     return {};
   }
 
+  /// All memory first, then by the mode asked for; where this VM cannot do
+  /// that, by the best that it can.
+  expected<branch_report> ask(uint64_t number) {
+    auto request =
+      branch_request{.sandbox = source_.id,
+                     .tag = {fmt::format("{}-{}", prefix_, number)},
+                     .mode = number == 1 ? branch_mode::full : mode_};
+    auto report = client_.ask<branch_report>(request, 120s);
+    const auto why = !report ? report.error() : report->outcome;
+    if (why.code == ec::unsupported && number > 1) {
+      fmt::print("     no {} here: {}\n", schema::name_of(mode_), why.message);
+      request.mode = mode_ = branch_mode::automatic;
+      report = client_.ask<branch_report>(request, 120s);
+    }
+    if (report && report->outcome)
+      return tl::unexpected(report->outcome);
+    return report;
+  }
+
   expected<sample> take_one(uint64_t number) {
-    const auto tag = fmt::format("{}-{}", prefix_, number);
     const auto from = std::chrono::steady_clock::now();
-    auto report = client_.ask<branch_report>(
-      branch_request{.sandbox = source_.id, .tag = {tag}}, 120s);
+    auto report = ask(number);
     if (!report)
       return tl::unexpected(report.error());
-    if (report->outcome)
-      return tl::unexpected(report->outcome);
     const auto to = std::chrono::steady_clock::now();
     const auto heard = guest_->wait_for_tick(to, to + 10s);
     if (!heard)
@@ -215,11 +245,29 @@ private:
     fmt::print("\n");
   }
 
+  /// The first takes all memory; the others only what changed.
+  void print_written() const {
+    auto others = std::vector<uint64_t>{};
+    for (const auto& x : samples_)
+      others.push_back(x.report.written_bytes);
+    fmt::print("{:<26} {} by the first", "written",
+               shell::size_text(others.front()));
+    others.erase(others.begin());
+    std::ranges::sort(others);
+    if (!others.empty())
+      fmt::print(", {} to {} by the others", shell::size_text(others.front()),
+                 shell::size_text(others.back()));
+    fmt::print("\n");
+  }
+
   void print_summary() const {
     const auto& last = samples_.back().report;
-    fmt::print("\n{} by {}, reservation: {}, file system: {}\n",
-               last.mode == branch_mode::live ? "live" : "full", last.method,
+    fmt::print("\nthe last one: {} by {}{}{}, reservation: {}, file system: "
+               "{}\n",
+               schema::name_of(last.mode), last.method,
+               last.reason.empty() ? "" : ", not better because ", last.reason,
                schema::name_of(last.reserve), last.file_system);
+    print_written();
     print_figures("pause",
                   series([](const sample& x) { return x.report.pause; }));
     print_figures("pause by QEMU's stamps",
@@ -243,11 +291,22 @@ private:
                duration_text(state.largest_gap, false));
   }
 
+  /// What a snapshot is read through, as " (9 diffs over a flat image)".
+  std::string chain_of(const snapshot_tag& tag) {
+    const auto list = client_.ask<snapshot_list>(snapshots_request{}, 10s);
+    if (list)
+      for (const auto& x : list->snapshots)
+        if (x.tag == tag && x.depth > 0)
+          return fmt::format(" ({} diffs over a flat image)", x.depth);
+    return "";
+  }
+
   status prove_child() {
     const auto& last = samples_.back();
-    fmt::print("\nrestoring {}: its source stood still between count {} and "
+    fmt::print("\nrestoring {}{}: its source stood still between count {} and "
                "count {}\n",
-               last.report.tag.value, last.counted_before, last.counted_after);
+               last.report.tag.value, chain_of(last.report.tag),
+               last.counted_before, last.counted_after);
     const auto name = prefix_ + "-child";
     const auto begun = std::chrono::steady_clock::now();
     auto child = client_.ask<restore_report>(
@@ -299,6 +358,7 @@ private:
   std::string sandbox_;
   std::string prefix_;
   uint64_t count_;
+  branch_mode mode_;
   milliseconds interval_;
   client client_;
   sandbox_info source_ = {};

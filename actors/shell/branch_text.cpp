@@ -18,6 +18,8 @@ std::string headline(const branch_report& x, const terminal& where) {
     failed ? paint("failed: " + printable(to_string(failed)), tone::bad, where)
            : paint("sealed as " + printable(x.tag.value), tone::good, where);
   auto how = std::string{schema::name_of(x.mode)};
+  if (!x.base.empty())
+    how += " over " + printable(x.base.value);
   if (!x.method.empty())
     how += ", " + printable(x.method);
   return fmt::format("{} on {} {} ({})\n", printable(x.sandbox.value),
@@ -52,16 +54,67 @@ std::string reservation_text(const branch_report& x) {
   return "";
 }
 
-std::string sums_text(const branch_report& x, bool utf8) {
-  auto text = "pause " + duration_text(x.pause, utf8);
+/// One line of the sums: what, how much, and what there is to say about it.
+std::string sum_line(std::string_view name, const std::string& value,
+                     const std::vector<std::string>& notes = {}) {
+  auto text = fmt::format("{:<10} {}", name, value);
+  for (std::size_t i = 0; i < notes.size(); ++i)
+    text += (i == 0 ? "  (" : ", ") + notes[i];
+  return text + (notes.empty() ? "\n" : ")\n");
+}
+
+std::string pause_line(const branch_report& x, bool utf8) {
+  std::vector<std::string> notes;
+  if (x.predicted_pause.count() > 0)
+    notes.push_back("predicted " + duration_text(x.predicted_pause, utf8));
+  if (x.max_pause.count() > 0)
+    notes.push_back("allowed " + duration_text(x.max_pause, utf8));
   if (x.vmm_pause.count() > 0)
-    text += " (the VMM's own stamps: " + duration_text(x.vmm_pause, utf8) + ")";
-  text += ", total " + duration_text(x.total, utf8) + "\n";
-  text += "memory " + size_text(x.memory_bytes) + ", written "
-          + size_text(x.written_bytes) + ", " + reservation_text(x);
+    notes.push_back("by the VMM's own stamps "
+                    + duration_text(x.vmm_pause, utf8));
+  return sum_line("pause", duration_text(x.pause, utf8), notes);
+}
+
+std::string total_line(const branch_report& x, bool utf8) {
+  std::vector<std::string> notes;
+  if (x.delayed.count() > 0)
+    notes.push_back("the pause was put off by "
+                    + duration_text(x.delayed, utf8));
+  if (x.unwritten_bytes > 0)
+    notes.push_back(size_text(x.unwritten_bytes) + " unwritten before it");
+  return sum_line("total", duration_text(x.total, utf8), notes);
+}
+
+std::string memory_line(const branch_report& x) {
+  std::vector<std::string> notes;
+  if (x.passes > 0)
+    notes.push_back(fmt::format("{} pass{} while the guest ran", x.passes,
+                                x.passes == 1 ? "" : "es"));
+  if (x.residual_bytes > 0)
+    notes.push_back(size_text(x.residual_bytes) + " copied in the pause");
+  if (x.dirty_bytes_per_second > 0)
+    notes.push_back("dirtied at " + size_text(x.dirty_bytes_per_second) + "/s");
+  return sum_line("memory", size_text(x.memory_bytes), notes);
+}
+
+std::string written_line(const branch_report& x) {
+  std::vector<std::string> notes;
+  if (x.memory_bytes > 0 && x.written_bytes > 0)
+    notes.push_back(fmt::format("{:.3g} % of memory",
+                                100.0 * static_cast<double>(x.written_bytes)
+                                  / static_cast<double>(x.memory_bytes)));
+  notes.push_back(reservation_text(x));
   if (!x.file_system.empty())
-    text += ", on " + printable(x.file_system);
-  return text + "\noperation " + printable(x.operation.value) + "\n";
+    notes.push_back("on " + printable(x.file_system));
+  return sum_line("written", size_text(x.written_bytes), notes);
+}
+
+std::string sums_text(const branch_report& x, bool utf8) {
+  auto text = pause_line(x, utf8) + total_line(x, utf8) + memory_line(x)
+              + written_line(x);
+  if (!x.reason.empty())
+    text += sum_line("not better", printable(x.reason));
+  return text + sum_line("operation", printable(x.operation.value));
 }
 
 /// The time of one stage; empty when it did not run.
@@ -89,6 +142,7 @@ table report_table(const std::vector<branch_report>& reports, bool utf8) {
   table result{{{"#", right},
                 {"SNAPSHOT"},
                 {"OUTCOME"},
+                {"MODE"},
                 {"PAUSE", right},
                 {"RESERVE", right},
                 {"TRACK", right},
@@ -103,6 +157,7 @@ table report_table(const std::vector<branch_report>& reports, bool utf8) {
     result.add({std::to_string(i + 1), x.tag.value,
                 is_good ? cell{"sealed", tone::good}
                         : cell{to_string(x.outcome.code), tone::bad},
+                std::string{schema::name_of(x.mode)},
                 duration_text(x.pause, utf8), time_of(x, stage::reserve, utf8),
                 time_of(x, stage::track, utf8),
                 time_of(x, stage::capture, utf8),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// branch, status: take snapshots of a running sandbox, and ask what became
-// of one.
+// branch, status, cancel: take snapshots of a running sandbox, ask what
+// became of one, and end one before its time.
 #include <future>
 #include <optional>
 #include <thread>
@@ -68,7 +68,8 @@ private:
       .operation = {numbered(given_.text("operation"), i, count_)},
       .sandbox = {given_.positional("SANDBOX")},
       .tag = {numbered(given_.text("tag"), i, count_)},
-      .deadline = given_.duration("deadline").value_or(milliseconds{0})};
+      .deadline = given_.duration("deadline").value_or(milliseconds{0}),
+      .max_pause = given_.duration("max-pause").value_or(milliseconds{0})};
     if (result.operation.empty())
       result.operation = new_operation_id();
     const auto mode = given_.text("mode");
@@ -80,9 +81,10 @@ private:
 
   /// Takes one branch. False: it did not end well.
   bool one(const branch_request& x) {
-    const farewell words{"The branch goes on without us; ask how it ended: "
+    const auto& id = x.operation.value;
+    const farewell words{"The branch goes on without us. Ask how it ended: "
                          "forkfleet status "
-                         + x.operation.value};
+                         + id + ", or end it: forkfleet cancel " + id};
     auto report = watched(x);
     line_.clear();
     outcomes_.push_back(report ? report->outcome.code : report.error().code);
@@ -215,6 +217,55 @@ exit_code run_status(session& io, const config::invocation& given) {
   return state_code(*known);
 }
 
+/// Asks until the operation has ended or `limit` has passed.
+expected<operation_status> await_end(client& fleet, const operation_id& id,
+                                     milliseconds limit) {
+  const auto until = now() + limit;
+  for (;;) {
+    auto known = fleet.ask<operation_status>(operation_query{id}, limit);
+    const bool is_open = known && known->state == operation_state::running;
+    if (!is_open || now() >= until)
+      return known;
+    std::this_thread::sleep_for(draw_interval);
+  }
+}
+
+/// What came of it, in a sentence.
+std::string cancel_text(const operation_status& x, const std::string& note) {
+  const auto& id = x.operation.value;
+  const auto& outcome = x.report.outcome.code;
+  if (x.state == operation_state::running)
+    return id + " ends as soon as its guest runs; see: forkfleet status " + id;
+  if (x.state == operation_state::unknown || outcome == ec::cancelled)
+    return "cancelled " + id;
+  const auto how = outcome == ec::none ? "sealed as " + x.report.tag.value
+                                       : to_string(x.report.outcome);
+  return id + ": " + (note.empty() ? "it had ended before: " + how : note);
+}
+
+/// Ends with a conflict when the snapshot is there all the same.
+exit_code run_cancel(session& io, const config::invocation& given) {
+  auto reached = reach_fleet(io, given);
+  if (!reached)
+    return reached.error();
+  const operation_id id{given.positional("OPERATION")};
+  const auto limit = timeout_of(given);
+  auto& fleet = reached->fleet;
+  const auto answer = fleet.ask<done>(cancel_request{.operation = id}, limit);
+  if (!answer)
+    return tell(io, given, answer.error());
+  const auto known = await_end(fleet, id, limit);
+  if (!known)
+    return tell(io, given, known.error());
+  if (const auto format = format_of(given); is_json(format))
+    print_json(io, format, schema::to_json(*known));
+  else
+    io.out << printable(cancel_text(*known, answer->note)) << '\n';
+  const bool is_sealed =
+    known->state == operation_state::ended && !known->report.outcome;
+  return is_sealed ? exit_code::conflict : exit_code::done;
+}
+
 std::vector<config::option> branch_options() {
   using enum config::value_kind;
   return {
@@ -225,9 +276,17 @@ std::vector<config::option> branch_options() {
             "-2, ... is added."},
     {.name = "mode",
      .kind = choice,
-     .doc = "What is captured while the guest stands still.",
+     .doc = "What is captured: all memory, what changed since the snapshot "
+            "before, all memory while the guest runs on, or what is cheapest.",
      .initial = "auto",
-     .choices = {"auto", "full", "live"}},
+     .choices = {"auto", "full", "diff", "live"}},
+    {.name = "max-pause",
+     .kind = duration,
+     .doc = "The pause that is wished for: a branch that would need a longer "
+            "one waits for a better moment, or is refused; default: the "
+            "fleet's.",
+     .min = 1,
+     .max = 60'000},
     {.name = "operation",
      .kind = text,
      .placeholder = "ID",
@@ -263,6 +322,7 @@ std::vector<verb> branch_verbs() {
         .options = branch_options(),
         .positionals = {{.name = "SANDBOX", .doc = "The sandbox to branch."}},
         .examples = {"forkfleet branch web", "forkfleet branch web --tag try-a",
+                     "forkfleet branch web --mode diff --max-pause 20ms",
                      "forkfleet branch web --count 10 --interval 1s"}},
      .run = run_branch},
     {.entry = {.path = "status",
@@ -271,6 +331,15 @@ std::vector<verb> branch_verbs() {
                                 .doc = "The operation's id."}},
                .examples = {"forkfleet status op-1"}},
      .run = run_status},
+    {.entry = {.path = "cancel",
+               .summary = "End a branch before its time; its guest runs on.",
+               .positionals = {{.name = "OPERATION",
+                                .doc = "The operation's id."}},
+               .examples = {"forkfleet cancel op-1"},
+               .details = "One that waits never starts, one that runs leaves "
+                          "nothing. Ends with 6 when it was too late and the "
+                          "snapshot is sealed."},
+     .run = run_cancel},
   };
 }
 

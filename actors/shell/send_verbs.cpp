@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // send: one message of the fleet's own language, as JSON in and JSON out.
+#include <algorithm>
 #include <iostream>
 #include <iterator>
 
@@ -90,9 +91,12 @@ std::chrono::milliseconds patience(const config::invocation& given,
 void give_operation(const scriptable_message& type, schema::json& body) {
   const auto known = type.body_schema();
   const auto properties = known.find("properties");
+  const auto required = known.value("required", schema::json::array());
+  // What is about an operation that there is names it.
+  const bool is_named = std::ranges::count(required, "operation") > 0;
   if (!body.is_object() || body.contains("operation")
       || properties == known.end() || !properties->contains("operation")
-      || type.name == "operation_query")
+      || is_named)
     return;
   body["operation"] = new_operation_id().value;
 }

@@ -51,9 +51,9 @@ std::vector<verb> version_verbs() {
 const std::vector<verb>& all_verbs() {
   static const auto verbs = [] {
     std::vector<verb> result;
-    for (auto group :
-         {up_verbs, list_verbs, branch_verbs, sandbox_verbs, event_verbs,
-          send_verbs, config_verbs, pki_verbs, bench_verbs, version_verbs})
+    for (auto group : {up_verbs, list_verbs, branch_verbs, sandbox_verbs,
+                       snapshot_verbs, event_verbs, send_verbs, config_verbs,
+                       pki_verbs, bench_verbs, version_verbs})
       for (auto& x : group())
         result.push_back(std::move(x));
     for (auto& x : result)

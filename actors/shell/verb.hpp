@@ -15,16 +15,17 @@ struct verb {
   exit_code (*run)(session& io, const config::invocation& given) = nullptr;
 };
 
-std::vector<verb> up_verbs();      // up, down
-std::vector<verb> list_verbs();    // nodes, ls, snapshots
-std::vector<verb> branch_verbs();  // branch, status
-std::vector<verb> sandbox_verbs(); // restore, stop, rm
-std::vector<verb> event_verbs();   // events
-std::vector<verb> send_verbs();    // send
-std::vector<verb> config_verbs();  // config validate, show, schema
-std::vector<verb> pki_verbs();     // pki init, issue
-std::vector<verb> bench_verbs();   // bench chain, pause, floor
-std::vector<verb> version_verbs(); // version
+std::vector<verb> up_verbs();       // up, down
+std::vector<verb> list_verbs();     // nodes, ls, snapshots
+std::vector<verb> branch_verbs();   // branch, status, cancel
+std::vector<verb> sandbox_verbs();  // restore, stop, rm
+std::vector<verb> snapshot_verbs(); // flatten, verify, export, import
+std::vector<verb> event_verbs();    // events
+std::vector<verb> send_verbs();     // send
+std::vector<verb> config_verbs();   // config validate, show, schema
+std::vector<verb> pki_verbs();      // pki init, issue
+std::vector<verb> bench_verbs();    // bench chain, pause, floor
+std::vector<verb> version_verbs();  // version
 
 /// All verbs, in the order of the help.
 const std::vector<verb>& all_verbs();

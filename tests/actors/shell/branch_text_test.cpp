@@ -48,10 +48,48 @@ TEST_CASE("a report tells outcome, stages, bytes and warnings",
            "admit     0 µs   12 µs  runs\n"
            "pause  3.00 ms  200 µs  stands\n"
            "drain  5.00 ms  250 ms  runs\n"
-           "pause 1.42 ms, total 312 ms\n"
-           "memory 512 MiB, written 512 MiB, reserved 513 MiB first, on ext4\n"
-           "operation op-1\n"
+           "pause      1.42 ms\n"
+           "total      312 ms\n"
+           "memory     512 MiB\n"
+           "written    512 MiB  (100 % of memory, reserved 513 MiB first, on "
+           "ext4)\n"
+           "operation  op-1\n"
            "warning: disk is slow\n");
+}
+
+TEST_CASE("a diff tells its base, its prediction and why no better method",
+          "[actors][shell][branch_text]") {
+  const branch_report diff{.operation = {"op-2"},
+                           .sandbox = {"web"},
+                           .tag = {"try-b"},
+                           .host = {"a"},
+                           .mode = branch_mode::diff,
+                           .method = "tracked",
+                           .reason = "no preload library",
+                           .base = {"try-a"},
+                           .pause = 2ms,
+                           .vmm_pause = 1900us,
+                           .predicted_pause = 1800us,
+                           .max_pause = 20ms,
+                           .delayed = 120ms,
+                           .total = 150ms,
+                           .memory_bytes = 512u << 20,
+                           .written_bytes = 6u << 20,
+                           .passes = 3,
+                           .residual_bytes = 640u << 10,
+                           .dirty_bytes_per_second = 105u << 20,
+                           .unwritten_bytes = 30u << 20};
+  CHECK(report_text(diff, {})
+        == "web on a sealed as try-b (diff over try-a, tracked)\n"
+           "pause      2.00 ms  (predicted 1.80 ms, allowed 20.0 ms, by the "
+           "VMM's own stamps 1.90 ms)\n"
+           "total      150 ms  (the pause was put off by 120 ms, 30 MiB "
+           "unwritten before it)\n"
+           "memory     512 MiB  (3 passes while the guest ran, 640 KiB copied "
+           "in the pause, dirtied at 105 MiB/s)\n"
+           "written    6 MiB  (1.17 % of memory, not reserved)\n"
+           "not better no preload library\n"
+           "operation  op-2\n");
 }
 
 TEST_CASE("a full disk tells the missing bytes and the remedy",
@@ -71,7 +109,8 @@ TEST_CASE("several branches are a row each", "[actors][shell][branch_text]") {
   failed.outcome = {ec::io_failed, "x"};
   failed.stages.clear();
   const auto text = report_table({sealed, failed}, true).render({});
-  CHECK(text.find("1  try-a     sealed     1.42 ms") != std::string::npos);
+  CHECK(text.find("1  try-a     sealed     live  1.42 ms")
+        != std::string::npos);
   CHECK(text.find("2  try-a     io_failed") != std::string::npos);
 }
 

@@ -88,6 +88,7 @@ TEST_CASE_METHOD(reached, "a list is printed in the format asked for",
   CHECK(out.str().empty());
   CHECK(run({"snapshots"}) == exit_code::done);
   CHECK(out.str().starts_with("SNAPSHOT  NODE"));
+  CHECK(out.str().find("BASE   DEPTH") != std::string::npos);
 }
 
 TEST_CASE_METHOD(reached, "send gives one reply for one message",
@@ -116,6 +117,62 @@ TEST_CASE_METHOD(reached, "restore, stop and rm say what was done",
   CHECK(out.str() == "stopped web\n");
   CHECK(run({"rm", "try-a", "-o", "json"}) == exit_code::done);
   CHECK(json().contains("note"));
+}
+
+TEST_CASE_METHOD(reached, "a cancelled branch ends with 0",
+                 "[actors][shell][branch_verbs]") {
+  CHECK(run({"cancel", "op-1"}) == exit_code::done);
+  CHECK(out.str() == "cancelled op-1\n");
+  CHECK(run({"cancel", "op-1", "-o", "json"}) == exit_code::done);
+  CHECK(json().at("operation") == "op-1");
+}
+
+TEST_CASE_METHOD(reached, "a cancel that comes too late ends with 6",
+                 "[actors][shell][branch_verbs]") {
+  CHECK(run({"cancel", "op-sealed"}) == exit_code::conflict);
+  CHECK(out.str() == "op-sealed: it had ended before: sealed as kept\n");
+  CHECK(run({"cancel", "op-none"}) == exit_code::not_found);
+}
+
+TEST_CASE_METHOD(reached, "a snapshot is flattened, and what was flat says so",
+                 "[actors][shell][snapshot_verbs]") {
+  CHECK(run({"flatten", "try-a"}) == exit_code::done);
+  CHECK(out.str() == "flattened try-a\n");
+  CHECK(run({"flatten", "flat"}) == exit_code::done);
+  CHECK(out.str() == "flat: it was flat before\n");
+}
+
+TEST_CASE_METHOD(reached, "a damaged snapshot ends with 1 and its place",
+                 "[actors][shell][snapshot_verbs][safety]") {
+  CHECK(run({"verify", "try-a"}) == exit_code::done);
+  CHECK(out.str().starts_with("try-a on h1 is sound\n"));
+  CHECK(run({"verify", "damaged"}) == exit_code::failed);
+  CHECK(out.str().find("memory.bin: extent 3") != std::string::npos);
+  CHECK(run({"verify", "damaged", "-o", "json"}) == exit_code::failed);
+  CHECK(json().at("outcome").at("code") == "snapshot_corrupt");
+  CHECK(run({"verify", "missing"}) == exit_code::not_found);
+}
+
+TEST_CASE_METHOD(reached, "one damaged snapshot among many ends with 1",
+                 "[actors][shell][snapshot_verbs][safety]") {
+  CHECK(run({"verify", "--all"}) == exit_code::failed);
+  CHECK(out.str().find("damaged") != std::string::npos);
+  CHECK(out.str().find("sound") != std::string::npos);
+  CHECK(run({"verify", "--all", "-o", "json"}) == exit_code::failed);
+  CHECK(json().size() == 2);
+  CHECK(run({"verify", "--all", "-o", "name"}) == exit_code::failed);
+  CHECK(out.str() == "try-a\n");
+}
+
+TEST_CASE_METHOD(reached, "an archive is told with its whole path",
+                 "[actors][shell][snapshot_verbs]") {
+  CHECK(run({"export", "try-a"}) == exit_code::done);
+  CHECK(out.str().starts_with("exported try-a to /archives/try-a.ffsnap"));
+  CHECK(run({"export", "try-a", "--file", "x", "-o", "name"})
+        == exit_code::done);
+  CHECK(out.str() == "/archives/x\n");
+  CHECK(run({"import", "x", "--host", "h1", "--tag", "t"}) == exit_code::done);
+  CHECK(out.str().starts_with("imported /archives/x as t on h1"));
 }
 
 TEST_CASE_METHOD(reached, "an empty history of events is nothing",

@@ -66,7 +66,10 @@ TEST_CASE_METHOD(tool, "a wrong command line ends with 2 and says why",
     words{"nodes", "-o", "xml"}, words{"send"}, words{"up", "--keep-sandboxes"},
     words{"pki", "issue", "node"}, words{"pki", "issue", "king"},
     words{"pki", "issue", "coordinator"},
-    words{"nodes", "--coordinator", "10.0.0.1:7711"}, words{"stop"});
+    words{"nodes", "--coordinator", "10.0.0.1:7711"}, words{"stop"},
+    words{"branch", "web", "--max-pause", "0ms"}, words{"cancel"},
+    words{"verify"}, words{"verify", "a", "--all"}, words{"flatten"},
+    words{"export", "a", "b"}, words{"import", "a"});
   CAPTURE(wrong);
   CHECK(run(wrong) == exit_code::usage);
   CHECK_FALSE(err.str().empty());
