@@ -184,7 +184,6 @@ void keep_order(conformance_subject& subject) {
   auto branch = capturing{subject, *vm};
   CHECK_FALSE(vm->drain(branch.soon()));
   CHECK_FALSE(vm->capture(branch.soon()));
-  CHECK_FALSE(vm->refine(branch.soon()));
   REQUIRE(vm->resume(branch.soon()));
   check_guest_runs(subject, *vm);
   const auto first = branch.take(best_mode(*vm, branch));

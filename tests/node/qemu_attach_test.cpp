@@ -109,7 +109,8 @@ TEST_CASE_METHOD(vm_fixture,
   files.vmstate_path = home() + "/vmstate";
   constexpr int flags = O_RDWR | O_CREAT | O_CLOEXEC;
   const auto memory = unique_fd{::open(memory_path.c_str(), flags, 0600)};
-  auto sink = flat_sink{memory.get(), memory_path};
+  auto sink = flat_sink{memory.get(), memory_path, asked->memory_bytes,
+                        flat_origin::fresh};
   const auto state = unique_fd{::open(files.vmstate_path.c_str(), flags, 0600)};
   REQUIRE(::ftruncate(memory.get(), static_cast<off_t>(asked->memory_bytes))
           == 0);

@@ -143,7 +143,8 @@ TEST_CASE_METHOD(vm_fixture, "a full disk costs the snapshot, never the guest",
   const auto full = unique_fd{::open("/dev/full", O_RDWR | O_CLOEXEC)};
   for (const auto mode : {branch_mode::live, branch_mode::full}) {
     CAPTURE(schema::name_of(mode));
-    auto sink = flat_sink{full.get(), "/dev/full"};
+    auto sink = flat_sink{full.get(), "/dev/full", vm->describe().memory_bytes,
+                          flat_origin::fresh};
     const auto plan =
       capture_plan{.mode = mode, .memory = &sink, .vmstate_fd = full.get()};
     REQUIRE(vm->prepare(plan, soon()));

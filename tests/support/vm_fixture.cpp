@@ -37,7 +37,8 @@ deadline_point soon() {
 }
 
 capture_plan snapshot_in_making::plan(branch_mode mode) {
-  sink = std::make_unique<flat_sink>(memory.get(), "memory");
+  sink = std::make_unique<flat_sink>(memory.get(), "memory", files.memory.bytes,
+                                     flat_origin::fresh);
   return {.operation = {"op-1"},
           .mode = mode,
           .memory = sink.get(),
