@@ -31,6 +31,8 @@ class recovery {
 public:
   explicit recovery(const recovery_plan& plan) : plan_{plan} {
     entries_ = plan.journal.load(result_.notes);
+    for (auto& info : plan.store.list())
+      sealed_.emplace(info.tag, std::move(info));
   }
 
   recovery_result run() {
@@ -40,6 +42,8 @@ public:
     for (auto& entry : entries_) {
       if (!entry.ended)
         conclude(entry);
+      else if (entry.report.outcome)
+        withdraw(entry.request);
       result_.ended.push_back(std::move(entry));
     }
     return std::move(result_);
@@ -179,6 +183,18 @@ private:
       result_.notes.push_back(to_string(kept.error()));
   }
 
+  /// The last step of a seal can fail, and taking it back can fail as well.
+  /// What was told to have failed must not be seen by anybody.
+  void withdraw(const branch_request& request) {
+    if (!find_sealed(request))
+      return;
+    if (auto removed = plan_.store.remove(request.tag); !removed)
+      return result_.notes.push_back(to_string(removed.error()));
+    result_.notes.push_back("removed snapshot " + request.tag.value
+                            + ": its branch had failed");
+    sealed_.erase(request.tag);
+  }
+
   static std::string_view where_it_was(const journal_entry& entry) {
     if (!has_stage(entry, stage::pause))
       return "before the pause";
@@ -186,15 +202,17 @@ private:
                                            : "in the pause window";
   }
 
-  std::optional<snapshot_info> find_sealed(const branch_request& request) {
-    for (auto& info : plan_.store.list())
-      if (info.tag == request.tag && info.operation == request.operation)
-        return info;
-    return {};
+  std::optional<snapshot_info>
+  find_sealed(const branch_request& request) const {
+    const auto found = sealed_.find(request.tag);
+    if (found == sealed_.end() || found->second.operation != request.operation)
+      return {};
+    return found->second;
   }
 
   const recovery_plan& plan_;
   std::vector<journal_entry> entries_ = {};
+  std::map<snapshot_tag, snapshot_info> sealed_ = {};
   recovery_result result_ = {};
 };
 

@@ -41,7 +41,8 @@ struct recovery_plan {
 
 /// Never harms a healthy VM. Declared and attached sandboxes whose VM is gone
 /// are forgotten: the fleet file brings them back. A branch that was sealed
-/// before the node died is a success; any other is `interrupted`.
+/// before the node died is a success; any other is `interrupted`. A snapshot
+/// whose branch was told to have failed is removed.
 recovery_result recover(const recovery_plan& plan);
 
 } // namespace forkfleet

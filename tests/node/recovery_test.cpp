@@ -97,6 +97,20 @@ TEST_CASE_METHOD(recovery_fixture,
   CHECK(found.ended[0].report.root_hash == sealed->root_hash);
 }
 
+TEST_CASE_METHOD(recovery_fixture,
+                 "a snapshot whose branch was told to have failed is removed",
+                 "[node][recovery][safety]") {
+  auto report = branch(request("op-1")).report;
+  branch(request("op-2"));
+  report.outcome = {ec::io_failed, "the seal could not be taken back"};
+  REQUIRE(journal().close(report));
+  restart();
+  const auto found = recover();
+  REQUIRE(store().list().size() == 1);
+  CHECK(store().list()[0].tag.value == "op-2");
+  CHECK(found.ended.size() == 2);
+}
+
 TEST_CASE_METHOD(recovery_fixture, "it is told where a branch was cut short",
                  "[node][recovery]") {
   REQUIRE(journal().open(request("op-1")));
