@@ -95,11 +95,13 @@ expected<bool> clear_leftovers(const std::string& directory,
                                const snapshot_manifest& manifest) {
   if (manifest.form == sealed_form::flat)
     return false;
+  // Without its diff the image is all there is, even if what vouches for it
+  // cannot be read at this moment.
   const auto record = directory + "/" + flat_record_file;
   std::vector<std::string> leftovers{record + std::string{unfinished_suffix}};
   if (is_flat(directory, manifest)) {
     leftovers.push_back(directory + "/" + diff_name);
-  } else {
+  } else if (path_exists(directory + "/" + diff_name)) {
     leftovers.push_back(record);
     leftovers.push_back(directory + "/" + memory_file);
   }

@@ -100,8 +100,12 @@ std::vector<std::string> disk_snapshot_store::recover() {
                                   : tl::unexpected<failure>(manifest.error());
     if (!cleared)
       note_problem(cleared.error());
-    else if (*cleared)
-      removed.push_back(info.tag.value + ", a flatten that had not ended");
+    if (!cleared || !*cleared)
+      continue;
+    removed.push_back(info.tag.value + ", a flatten that had not ended");
+    auto entry = *table_.find(info.tag);
+    entry.info.stored_bytes = stored_bytes_of(info.directory);
+    table_.add(std::move(entry));
   }
   return removed;
 }
