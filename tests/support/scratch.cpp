@@ -13,19 +13,6 @@ namespace forkfleet::test {
 
 namespace {
 
-/// Mounts of this process are its own from here on.
-status enter_namespace() {
-  static const int error = [] {
-    if (::unshare(CLONE_NEWNS) != 0
-        || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-      return errno;
-    return 0;
-  }();
-  if (error != 0)
-    return fail(ec::not_permitted, "no mount namespace of our own; be root");
-  return {};
-}
-
 std::string make_command(disk_kind kind) {
   switch (kind) {
     case disk_kind::ext4:
@@ -78,7 +65,7 @@ std::string to_string(disk_kind x) {
 
 expected<std::unique_ptr<scratch_disk>> scratch_disk::make(disk_kind kind,
                                                            uint64_t bytes) {
-  if (auto entered = enter_namespace(); !entered)
+  if (auto entered = have_own_mounts(); !entered)
     return tl::unexpected<failure>(entered.error());
   std::unique_ptr<scratch_disk> result{new scratch_disk};
   if (auto mounted = result->mount(kind, bytes); !mounted)
@@ -118,6 +105,18 @@ status scratch_disk::make_readonly() {
   if (::mount(nullptr, path_.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr)
       != 0)
     return tl::unexpected<failure>(errno_failure(errno, "remount " + path_));
+  return {};
+}
+
+status have_own_mounts() {
+  static const int error = [] {
+    if (::unshare(CLONE_NEWNS) != 0
+        || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+      return errno;
+    return 0;
+  }();
+  if (error != 0)
+    return fail(ec::not_permitted, "no mount namespace of our own; be root");
   return {};
 }
 

@@ -58,6 +58,9 @@ private:
   std::string path_;
 };
 
+/// From here on mounts of this process are its own: they end with it.
+status have_own_mounts();
+
 /// Runs a program to its end, silently. io_failed unless it exits with 0.
 status run_program(const std::string& command);
 
