@@ -24,6 +24,8 @@
 
 namespace forkfleet {
 
+class archive_reader;
+
 /// How a store works.
 struct store_options {
   /// Closed while a guest stands still; background writers wait for it.
@@ -126,6 +128,18 @@ private:
   status check_removable(const snapshot_tag& tag) const;
   expected<std::string> hide(const snapshot_tag& tag);
 
+  expected<uint64_t> write_archive(const held_chain& chain,
+                                   const std::string& path,
+                                   const stop_asked& stop);
+  expected<snapshot_manifest> import_staged(archive_reader& archive,
+                                            snapshot_manifest manifest,
+                                            disk_staging_area& area,
+                                            const stop_asked& stop);
+  expected<snapshot_info> import_as(archive_reader& archive,
+                                    snapshot_manifest manifest,
+                                    const snapshot_tag& tag,
+                                    const stop_asked& stop);
+
   expected<held_chain> hold_chain(const snapshot_tag& tag);
   expected<std::shared_ptr<const layered_image>>
   open_layers(const held_chain& chain) const;
@@ -153,6 +167,7 @@ private:
   std::vector<std::string> problems_;
   std::set<snapshot_tag> flattening_;
   uint64_t removals_ = 0;
+  uint64_t imports_ = 0;
 };
 
 } // namespace forkfleet

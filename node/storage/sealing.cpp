@@ -119,8 +119,7 @@ status write_manifest(const std::string& path, const std::string& text) {
 } // namespace
 
 status finish_directory(const std::string& directory,
-                        snapshot_manifest& manifest) {
-  manifest.created_at = unix_time();
+                        const snapshot_manifest& manifest) {
   const auto text = manifest_text(manifest);
   if (!text)
     return tl::unexpected<failure>(text.error());
@@ -152,7 +151,10 @@ expected<snapshot_manifest> complete_staging(disk_staging_area& files,
   then([] { return fault_point("seal.memory_synced"); });
   then([&] { return sync_data(files.vmstate.get(), vmstate_path); });
   then([] { return fault_point("seal.vmstate_synced"); });
-  then([&] { return finish_directory(files.directory, manifest); });
+  then([&] {
+    manifest.created_at = unix_time();
+    return finish_directory(files.directory, manifest);
+  });
   if (!done)
     return tl::unexpected<failure>(done.error());
   return manifest;

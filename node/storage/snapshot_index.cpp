@@ -227,18 +227,6 @@ status disk_snapshot_store::settle(deadline_point until) {
                 + " may be when a guest is paused");
 }
 
-expected<archive_result> disk_snapshot_store::export_to(const snapshot_tag& tag,
-                                                        const std::string&,
-                                                        const stop_asked&) {
-  return fail(ec::unsupported, "export of " + tag.value);
-}
-
-expected<archive_result>
-disk_snapshot_store::import_from(const std::string& path, const snapshot_tag&,
-                                 const stop_asked&) {
-  return fail(ec::unsupported, "import of " + path);
-}
-
 std::vector<std::string> disk_snapshot_store::problems() {
   const std::lock_guard lock{mutex_};
   return problems_;

@@ -78,9 +78,9 @@ make_staging(const staging_request& request, const staging_place& place,
 expected<snapshot_manifest> complete_staging(disk_staging_area& files,
                                              snapshot_manifest manifest);
 
-/// Writes and syncs `manifest.json` in `directory`, with the time of now, and
-/// syncs the directory: the last steps before the rename.
+/// Writes and syncs `manifest.json` in `directory`, and syncs the directory:
+/// the last steps before the rename.
 status finish_directory(const std::string& directory,
-                        snapshot_manifest& manifest);
+                        const snapshot_manifest& manifest);
 
 } // namespace forkfleet
