@@ -56,8 +56,14 @@ bool disk_snapshot_store::probe_clone() const {
   bool result = false;
   if (from && to && write_at(from->get(), content, 0, from_path))
     result = clone_file(to->get(), from->get(), to_path).has_value();
-  static_cast<void>(remove_file(from_path));
-  static_cast<void>(remove_file(to_path));
+  // Cut first: some file systems free the blocks of what is removed later,
+  // and what is free is asked for soon.
+  for (const auto& [fd, path] :
+       {std::pair{&from, &from_path}, std::pair{&to, &to_path}}) {
+    if (*fd)
+      static_cast<void>(resize_file((*fd)->get(), 0, *path));
+    static_cast<void>(remove_file(*path));
+  }
   return result;
 }
 
