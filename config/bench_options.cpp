@@ -133,7 +133,7 @@ verb_entry pause_verb() {
         .doc = "A way to capture; may be given again. Else all.",
         .choices = {"diff", "full", "live", "stopped", "attached"},
         .repeatable = true},
-       number_option("captures", "By each method, for each VM.", "10", 1000),
+       number_option("captures", "By each method, for each VM.", "5", 1000),
        number_option("check",
                      "At least so many snapshots are restored and checked, "
                      "by more captures if need be.",

@@ -61,6 +61,8 @@ private:
   simulated_machine_ptr guest_ = {};
   chain_path_ptr path_ = {};
   time_series nulls_ = {};
+  uint64_t number_ = 0;      // of the last BRANCH
+  bool has_written_ = false; // the guest, since then
 };
 
 chain_under_way::~chain_under_way() {
@@ -94,6 +96,7 @@ status chain_under_way::begin() {
 
 void chain_under_way::let_dirty() {
   guest_->write(diff_pages(), clock::now());
+  has_written_ = true;
 }
 
 /// Our arms copy before the pause: there the guest goes on writing at the
@@ -124,6 +127,8 @@ expected<chain_sample> chain_under_way::branch(uint64_t number) {
   set_busy(false);
   if (!sample)
     return sample;
+  number_ = number;
+  has_written_ = is_ours(); // on and on, until it was told to be quiet
   sample->part = step_.part;
   sample->arm = step_.arm;
   sample->diff_mib = step_.diff_mib;
@@ -145,9 +150,9 @@ chain_end chain_under_way::end(const status& outcome) {
     result.remark = "discarded: pauses in which nothing was done took long";
   }
   auto checked = outcome;
-  // The guest wrote on after our last pause: one more while it is quiet.
-  if (checked && is_ours())
-    if (const auto last = path_->branch(nulls_.size() + 1); !last)
+  // One more of a quiet guest, so that nothing is younger than it.
+  if (checked && has_written_)
+    if (const auto last = path_->branch(number_ + 1); !last)
       checked = tl::unexpected(last.error());
   if (checked) {
     guest_->pause(clock::now());

@@ -7,6 +7,7 @@
 #include "config/bench_options.hpp"
 #include "node/bench/chain_report.hpp"
 #include "node/bench/chain_run.hpp"
+#include "node/bench/pause_run.hpp"
 
 namespace {
 
@@ -66,6 +67,29 @@ int bench_chain(const config::invocation& given, conditions about,
   return tell_targets(chain_targets(*results), *folder);
 }
 
+int bench_pauses(const config::invocation& given, conditions about,
+                 const interruption& interrupted) {
+  const auto plan = pause_plan_of(given);
+  if (!plan)
+    return give_up(plan.error());
+  const auto folder = folder_of(given, plan->name);
+  if (!folder)
+    return give_up(folder.error());
+  const auto results =
+    run_pauses(*plan, std::move(about), *folder, interrupted);
+  if (!results)
+    return give_up(results.error());
+  for (const auto memory : plan->memories)
+    for (const auto rate : plan->rates)
+      std::cout << "\n"
+                << memory << " MiB, " << rate << " MiB/s\n"
+                << plain_text(pause_table(*results, memory, rate));
+  if (plan->name == "pause")
+    return tell_targets(pause_targets(*results), *folder);
+  std::cout << "\n" << folder->path() << "/README.md\n";
+  return 0;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -77,6 +101,5 @@ int main(int argc, char** argv) {
   auto about = observe(command_text(argc, argv));
   if (given->verb->path == "chain")
     return bench_chain(*given, std::move(about), interrupted);
-  return give_up(
-    {ec::unsupported, given->verb->path + " is not in this build"});
+  return bench_pauses(*given, std::move(about), interrupted);
 }

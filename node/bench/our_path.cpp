@@ -5,11 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "node/bench/branch_place.hpp"
 #include "node/bench/chain_path.hpp"
-#include "node/branch_run.hpp"
 #include "node/simulated/simulated_vmm.hpp"
-#include "node/storage/disk_snapshot_store.hpp"
-#include "node/storage/file_journal.hpp"
 
 namespace forkfleet::bench {
 
@@ -28,11 +26,6 @@ simulated_faults_ptr costs() {
   faults->takes(stage::capture, device_state_cost);
   faults->takes(stage::resume, resume_cost);
   return faults;
-}
-
-microseconds wall_time() {
-  return duration_cast<microseconds>(
-    std::chrono::system_clock::now().time_since_epoch());
 }
 
 branch_mode mode_of(chain_arm arm) {
@@ -98,45 +91,27 @@ private:
 
   chain_arm arm_;
   chain_place place_;
-  branch_context context_ = {};
+  std::unique_ptr<branch_place> node_ = {};
+  vmm_ptr vmm_ = {};
   std::unique_ptr<flattener> flattener_ = {};
   uint64_t last_ = 0;
 };
 
 status our_path::open() {
-  const auto data = data_directory::open(place_.directory + "/node");
-  if (!data)
-    return tl::unexpected(data.error());
-  context_.gate = std::make_shared<pause_gate>();
-  auto store =
-    disk_snapshot_store::open_in(*data, {"bench"}, {.gate = context_.gate});
-  if (!store)
-    return tl::unexpected(store.error());
-  auto journal = file_journal::open_in(*data);
-  if (!journal)
-    return tl::unexpected(journal.error());
-  context_.vmm =
-    std::make_shared<simulated_vmm>(place_.guest, costs(), real_time());
-  context_.store = *store;
-  context_.journal = *journal;
-  context_.host = {"bench"};
-  context_.now = [] { return clock::now(); };
-  context_.wall = wall_time;
-  context_.tell = [](const fleet_event&) {};
-  flattener_ = std::make_unique<flattener>(context_.store);
+  auto opened = branch_place::open(place_.directory + "/node");
+  if (!opened)
+    return tl::unexpected(opened.error());
+  node_ = std::move(*opened);
+  vmm_ = std::make_shared<simulated_vmm>(place_.guest, costs(), real_time());
+  flattener_ = std::make_unique<flattener>(node_->shared_store());
   return {};
 }
 
 expected<branch_report> our_path::take(uint64_t number, branch_mode mode) {
-  context_.arrival = clock::now();
-  const branch_request request{.operation = {fmt::format("op-{}", number)},
-                               .sandbox = {"guest"},
-                               .tag = tag_of(number),
-                               .mode = mode};
-  auto result = run_branch(context_, request);
+  auto result = node_->branch(vmm_, tag_of(number), mode);
   if (result.report.outcome)
     return tl::unexpected(result.report.outcome);
-  if (result.snapshot.depth > context_.policy.chain_depth)
+  if (result.snapshot.depth > node_->policy().chain_depth)
     flattener_->begin(result.snapshot.tag);
   return std::move(result.report);
 }
@@ -150,7 +125,7 @@ status our_path::begin() {
 status our_path::forget_oldest(uint64_t number) {
   if (arm_ == chain_arm::ours_diff || number <= place_.images_kept)
     return {};
-  return context_.store->remove(tag_of(number - place_.images_kept - 1));
+  return node_->store().remove(tag_of(number - place_.images_kept - 1));
 }
 
 expected<chain_sample> our_path::branch(uint64_t number) {
@@ -173,7 +148,7 @@ expected<chain_sample> our_path::branch(uint64_t number) {
 status our_path::verify() {
   if (flattener_->failures() > 0)
     return fail(ec::io_failed, "flattening in the background failed");
-  const auto image = context_.store->image(tag_of(last_));
+  const auto image = node_->store().image(tag_of(last_));
   if (!image)
     return tl::unexpected(image.error());
   return compare_memory(*place_.guest,

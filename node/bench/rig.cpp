@@ -22,7 +22,6 @@ namespace {
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
-constexpr const char* settings_directory = "/run/forkfleet-bench";
 constexpr const char* dirty_bytes = "/proc/sys/vm/dirty_background_bytes";
 constexpr const char* dirty_ratio = "/proc/sys/vm/dirty_background_ratio";
 constexpr auto program_limit = 120s;
@@ -115,7 +114,7 @@ expected<uint64_t> measure(const std::string& path, uint64_t probe_bytes) {
 expected<std::unique_ptr<rig>> rig::make(const rig_plan& plan) {
   if (geteuid() != 0)
     return fail(ec::not_permitted, "the rig makes devices: run it as root");
-  auto settings = kernel_settings::open(settings_directory);
+  auto settings = kernel_settings::open(rig_record);
   if (!settings)
     return tl::unexpected(settings.error());
   if (auto entered = enter_namespace(); !entered)
@@ -132,7 +131,7 @@ expected<std::unique_ptr<rig>> rig::make(const rig_plan& plan) {
 }
 
 status rig::make_devices() {
-  home_ = std::string{settings_directory} + "/mounts";
+  home_ = std::string{rig_record} + "/mounts";
   memory_ = home_ + "/memory";
   const auto below = home_ + "/below";
   if (auto mounted = mount_memory(below, plan_.disk_bytes + (64u << 20));

@@ -16,6 +16,9 @@
 
 namespace forkfleet::bench {
 
+/// Where a run notes what it must put back.
+inline constexpr const char* rig_record = "/run/forkfleet-bench";
+
 /// What the device is to be.
 struct rig_plan {
   std::string file_system = "ext4"; // or xfs, btrfs

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <fstream>
 #include <sys/wait.h>
+#include <tuple>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -108,6 +109,8 @@ TEST_CASE("of several values the chosen one is read", "[node][bench]") {
 
 TEST_CASE("the rig leaves nothing behind", "[node][bench][safety]") {
   const auto* file_system = GENERATE("ext4", "xfs", "btrfs");
+  if (geteuid() == 0) // what a killed run left is not ours to judge
+    std::ignore = kernel_settings::open(rig_record);
   const auto before = both_settings();
   std::string device;
   {

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/bench/guest_vm.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <fcntl.h>
+#include <filesystem>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include "node/qemu/host_facts.hpp"
+#include "node/qemu/machine.hpp"
+
+namespace forkfleet::bench {
+
+namespace {
+
+using namespace std::chrono_literals;
+using clock = std::chrono::steady_clock;
+
+constexpr auto start_limit = 60s;
+constexpr auto check_limit = 60s;
+constexpr auto look_interval = 20ms;
+/// Past its boot.
+constexpr uint64_t first_counter = 2000;
+constexpr uint64_t mib_pages = (1u << 20) / guest_page_bytes;
+
+config::sandbox_section spec_of(const guest_plan& plan) {
+  config::sandbox_section spec;
+  spec.name = {plan.name};
+  spec.kernel = plan.guest_directory + "/vmlinuz";
+  spec.initrd = plan.guest_directory + "/initrd.img";
+  spec.append = "ff.rate_mib=" + std::to_string(plan.rate_mib)
+                + " ff.set_mib=" + std::to_string(ring_mib(plan.memory_mib))
+                + (plan.rate_mib == 0 ? " ff.idle=sleep" : "");
+  spec.memory = {plan.memory_mib << 20};
+  spec.debug_console = true;
+  return spec;
+}
+
+/// The child side of fork: becomes QEMU or ends.
+[[noreturn]] void become(std::vector<std::string>& words,
+                         const std::string& directory, int parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  setpgid(0, 0); // Ctrl-C is for us
+  if (getppid() != parent || chdir(directory.c_str()) != 0)
+    _exit(127);
+  const int nothing = open("/dev/null", O_RDWR);
+  dup2(nothing, 0);
+  dup2(nothing, 1);
+  dup2(nothing, 2);
+  std::vector<char*> pointers;
+  for (auto& word : words)
+    pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  execvp(pointers[0], pointers.data());
+  _exit(127);
+}
+
+} // namespace
+
+uint64_t ring_mib(uint64_t memory_mib) {
+  return std::min<uint64_t>(memory_mib / 2, 384);
+}
+
+expected<std::unique_ptr<guest_vm>> guest_vm::start(vmm_driver& driver,
+                                                    const guest_plan& plan) {
+  std::unique_ptr<guest_vm> vm{new guest_vm{plan.directory + "/" + plan.name}};
+  std::error_code problem;
+  std::filesystem::remove_all(vm->directory_, problem);
+  if (auto made = make_directory(vm->directory_); !made)
+    return tl::unexpected(made.error());
+  start_plan what{.id = {plan.name},
+                  .directory = vm->directory_,
+                  .spec = spec_of(plan),
+                  .snapshot = plan.snapshot,
+                  .leash_pid = getpid()};
+  if (plan.owner == vm_owner::hand) {
+    if (auto started = vm->start_by_hand(plan); !started)
+      return tl::unexpected(started.error());
+    what.directory = vm->directory_ + "/driver";
+    if (auto made = make_directory(what.directory); !made)
+      return tl::unexpected(made.error());
+    what.spec = {};
+    what.spec.name = {plan.name};
+    what.spec.attach.qmp = vm->directory_ + "/" + qemu::qmp_socket;
+    what.spec.attach.watchdog_qmp =
+      vm->directory_ + "/" + qemu::watchdog_socket;
+  } else if (!plan.snapshot) {
+    what.spec.qemu_arguments = {"-qmp", "unix:" + vm->directory_
+                                          + "/hand.sock,server=on,wait=off"};
+  }
+  auto started = driver.start(what, clock::now() + start_limit);
+  if (!started)
+    return tl::unexpected(started.error());
+  vm->vmm_ = *started;
+  const auto console = plan.owner == vm_owner::hand
+                         ? vm->directory_ + "/" + qemu::debug_socket
+                         : vm->vmm_->describe().debug_console;
+  if (auto heard = vm->listen(console); !heard)
+    return tl::unexpected(heard.error());
+  return vm;
+}
+
+status guest_vm::start_by_hand(const guest_plan& plan) {
+  auto words = qemu::command_line(
+    qemu::machine_of(spec_of(plan), "tcg", qemu::host_tsc_khz()),
+    {.qemu = "qemu-system-x86_64"});
+  const auto parent = getpid();
+  pid_ = fork();
+  if (pid_ < 0)
+    return tl::unexpected(errno_failure(errno, "fork"));
+  if (pid_ == 0)
+    become(words, directory_, parent);
+  // The driver attaches to what is there.
+  auto heard = listen(directory_ + "/" + qemu::debug_socket);
+  watch_.reset();
+  return heard;
+}
+
+status guest_vm::listen(const std::string& console) {
+  const auto until = clock::now() + start_limit;
+  auto opened = guest::guest_watch::open(console, until);
+  if (!opened)
+    return tl::unexpected(opened.error());
+  watch_ = std::move(*opened);
+  const auto heard = watch_->wait_for_counter(first_counter, until);
+  return heard ? status{} : tl::unexpected(heard.error());
+}
+
+guest_vm::~guest_vm() {
+  watch_.reset();
+  if (vmm_)
+    std::ignore = vmm_->stop(clock::now() + start_limit);
+  if (pid_ > 0) {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  std::error_code ignored;
+  std::filesystem::remove_all(directory_, ignored);
+}
+
+expected<hand_capture> guest_vm::by_hand() const {
+  return hand_capture::connect(directory_ + "/hand.sock");
+}
+
+status check_snapshot(vmm_driver& driver, const snapshot_files& files,
+                      guest_plan plan) {
+  plan.snapshot = files;
+  plan.owner = vm_owner::driver;
+  const auto child = guest_vm::start(driver, plan);
+  if (!child)
+    return tl::unexpected(child.error());
+  const auto& watch = (*child)->watch();
+  const auto pages = ring_mib(plan.memory_mib) * mib_pages;
+  const auto until = clock::now() + check_limit;
+  uint64_t first = 0;
+  while (clock::now() < until && !watch.ended()) {
+    const auto state = watch.state();
+    if (state.errors > 0) {
+      const auto said = watch.wait_for_error(clock::now() + 5s);
+      return fail(ec::snapshot_corrupt,
+                  said ? said->first_error : "the child found errors");
+    }
+    if (first == 0)
+      first = state.pages_checked;
+    else if (state.pages_checked >= first + pages)
+      return {};
+    std::this_thread::sleep_for(look_interval);
+  }
+  return fail(ec::deadline_exceeded,
+              watch.ended() ? "the child ended by itself"
+                            : "the child did not look at all of its memory");
+}
+
+} // namespace forkfleet::bench
