@@ -35,6 +35,13 @@ programs programs_for(const firecracker_driver_settings& settings,
           settings.keeper};
 }
 
+capture_space space_of(const firecracker_driver_settings& settings,
+                       const start_plan& plan, const microvm& x) {
+  return capture_space{{.fast_directory = fast_directory_of(settings),
+                        .vm_directory = plan.directory,
+                        .memory_bytes = x.machine.memory_bytes}};
+}
+
 // What all VMs have in common, however they were found.
 firecracker_vmm_parts parts_of(const firecracker_driver_settings& settings,
                                const start_plan& plan, const vm_record& record,
@@ -47,9 +54,7 @@ firecracker_vmm_parts parts_of(const firecracker_driver_settings& settings,
     .vm = x,
     .contract = record.contract,
     .directory = plan.directory,
-    .space = capture_space{{.fast_directory = fast_directory_of(settings),
-                            .vm_directory = plan.directory,
-                            .memory_bytes = x.machine.memory_bytes}},
+    .space = space_of(settings, plan, x),
     .attached = record.attached,
     .description = {.pid = record.pid,
                     .memory_bytes = x.machine.memory_bytes,
@@ -170,8 +175,10 @@ expected<vmm_ptr> firecracker_driver::adopt(const start_plan& plan,
     remove_vm_record(plan.directory);
     return fail(ec::vmm_gone, "the node ended while this VM was started");
   }
-  if (auto there = qemu::open_process(record->process()); !there)
+  if (auto there = qemu::open_process(record->process()); !there) {
+    space_of(settings_, plan, *x).remove();
     return tl::unexpected(there.error());
+  }
   auto line = std::make_unique<api>(record->api);
   const auto version = line->version(until);
   if (!version)

@@ -202,3 +202,17 @@ TEST_CASE("a snapshot of another line is not loaded",
   REQUIRE_FALSE(child);
   CHECK(child.error().code == ec::unsupported);
 }
+
+TEST_CASE("a VM that is gone leaves no memory on tmpfs",
+          "[node][firecracker_vmm]") {
+  auto world = firecracker_subject{};
+  const auto vm = start_vm(world);
+  auto branch = capturing{world, *vm};
+  branch.plan(branch_mode::full);
+  REQUIRE(branch.run_to(stage::capture));
+  CHECK_FALSE(std::filesystem::is_empty(world.fast_directory()));
+  world.kill_vm(*vm);
+  CHECK(world.driver().adopt(world.plan(), branch.soon()).error().code
+        == ec::vmm_gone);
+  CHECK(std::filesystem::is_empty(world.fast_directory()));
+}

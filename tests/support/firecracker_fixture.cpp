@@ -2,6 +2,7 @@
 #include "tests/support/firecracker_fixture.hpp"
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -53,14 +54,27 @@ std::string link_fake(const std::string& home, const std::string& version) {
   return path;
 }
 
+/// A directory on tmpfs; elsewhere when there is none.
+std::string make_fast_directory() {
+  auto path = std::string{"/dev/shm/forkfleet-test-XXXXXX"};
+  return ::mkdtemp(path.data()) ? path : std::string{"/nowhere"};
+}
+
 } // namespace
 
 firecracker_subject::firecracker_subject(const std::string& version)
-  : program_{link_fake(home_.path(), version)},
+  : fast_directory_{make_fast_directory()}, program_{link_fake(home_.path(),
+                                                               version)},
     driver_{{.firecracker = program_,
-             .keeper = built_programs + "/forkfleet-keeper"}} {
+             .keeper = built_programs + "/forkfleet-keeper",
+             .fast_directory = fast_directory_}} {
   make_private(vm_directory());
   make_private(home() + "/child");
+}
+
+firecracker_subject::~firecracker_subject() {
+  auto error = std::error_code{};
+  std::filesystem::remove_all(fast_directory_, error);
 }
 
 start_plan firecracker_subject::plan() {

@@ -16,6 +16,7 @@ class firecracker_subject : public conformance_subject {
 public:
   /// A fake that says it has that version.
   explicit firecracker_subject(const std::string& version = "1.12.0");
+  ~firecracker_subject() override;
 
   vmm_driver& driver() override { return driver_; }
   start_plan plan() override;
@@ -36,10 +37,11 @@ public:
 
   std::string home() const { return home_.path(); }
   std::string vm_directory() const { return home() + "/vm"; }
-  std::string program() const { return program_; }
+  const std::string& fast_directory() const { return fast_directory_; }
 
 private:
   scratch_directory home_;
+  std::string fast_directory_;
   std::string program_;
   int files_ = 0;
   firecracker_driver driver_;
