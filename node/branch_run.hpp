@@ -9,6 +9,7 @@
 
 #include "actors/fleet_protocol.hpp"
 #include "config/fleet_file.hpp"
+#include "node/branch_cancel.hpp"
 #include "node/operation_journal.hpp"
 #include "node/pause_gate.hpp"
 #include "node/snapshot_store.hpp"
@@ -29,6 +30,10 @@ struct branch_context {
   /// The steady clock, and the time when the node took the request.
   std::function<std::chrono::steady_clock::time_point()> now = {};
   std::chrono::steady_clock::time_point arrival = {};
+  /// Asked before each stage but those of the pause window; null: never.
+  branch_cancel_ptr cancel = {};
+  /// Waits until then; empty: on the branch's cancel, which cuts it short.
+  std::function<void(std::chrono::steady_clock::time_point)> wait_until = {};
   /// Unix time.
   std::function<microseconds()> wall = {};
   /// Hears of each stage that ended. Never called in the pause window.

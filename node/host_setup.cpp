@@ -5,7 +5,9 @@
 #include <filesystem>
 #include <random>
 #include <string>
+#include <sys/resource.h>
 #include <system_error>
+#include <unistd.h>
 #include <utility>
 
 #include "actors/durable_counter.hpp"
@@ -30,6 +32,11 @@ std::string usual_accelerator() {
     .value_or(std::string{});
 }
 
+/// Lets every other thread of the host run first.
+void calm_down() {
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 15);
+}
+
 driver_table make_drivers() {
   auto drivers = driver_table{};
   const auto add = [&drivers](vmm_driver_ptr driver) {
@@ -44,8 +51,10 @@ driver_table make_drivers() {
 
 /// The disk's part of the services, with what recovery found.
 status fill_storage(node_services& services, const data_directory_ptr& data,
-                    const host_options& options) {
-  auto store = disk_snapshot_store::open_in(data, options.host);
+                    const host_options& options, uint64_t unwritten_bytes_max) {
+  auto store = disk_snapshot_store::open_in(
+    data, options.host,
+    {.gate = services.gate, .unwritten_bytes_max = unwritten_bytes_max});
   if (!store)
     return tl::unexpected(store.error());
   auto journal = file_journal::open_in(data);
@@ -127,6 +136,7 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
                     .data = host->data,
                     .accelerator = usual_accelerator(),
                     .branch_slots = host->branch_slots,
+                    .branch_queue = host->branch_queue,
                     .branch = fleet.branch,
                     .leash_pid = options.leash_pid,
                     .stop_sandboxes = options.stop_sandboxes,
@@ -136,12 +146,16 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
       setup.settings.declared.push_back(sandbox);
   setup.services.drivers = make_drivers();
   setup.services.wall = unix_time;
+  setup.services.calm_down = calm_down;
   setup.services.memory_free = qemu::available_memory_bytes;
   setup.services.find_archive = [directory =
                                    host->archives](const std::string& name) {
     return find_archive(directory, name);
   };
-  if (auto filled = fill_storage(setup.services, *data, options); !filled)
+  setup.services.gate = std::make_shared<pause_gate>();
+  if (auto filled = fill_storage(setup.services, *data, options,
+                                 fleet.branch.unwritten_max.value);
+      !filled)
     return tl::unexpected(filled.error());
   return setup;
 }

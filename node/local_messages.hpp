@@ -14,6 +14,7 @@
 #include <caf/typed_response_promise.hpp>
 
 #include "actors/interfaces.hpp"
+#include "node/branch_cancel.hpp"
 #include "node/branch_run.hpp"
 #include "node/driver.hpp"
 
@@ -33,6 +34,14 @@ struct host_answer {
 /// wait in it has a deadline.
 struct host_job {
   std::function<host_answer()> run = {};
+};
+
+/// A branch to be taken, from the NODE to the worker.
+struct branch_order {
+  branch_request request = {};
+  /// When the NODE took it: its deadline counts from then.
+  std::chrono::steady_clock::time_point arrival = {};
+  branch_cancel_ptr cancel = {};
 };
 
 /// Runs a branch and answers with how it ended.
@@ -75,12 +84,12 @@ using host_worker_actor =
 
 /// SNAPSHOT WORKER: one branch, then it ends.
 using snapshot_worker_actor =
-  caf::typed_actor<caf::replies_to<branch_request>::with<branch_outcome>>;
+  caf::typed_actor<caf::replies_to<branch_order>::with<branch_outcome>>;
 
 /// SANDBOX: one VM for its whole life.
 using sandbox_actor = caf::typed_actor<
   // Branch it. Answered when the branch has ended.
-  caf::replies_to<branch_request>::with<branch_outcome>,
+  caf::replies_to<branch_order>::with<branch_outcome>,
   // End its VM, or let go of one that somebody else started.
   caf::replies_to<stop_request>::with<done>,
   // INTERNAL: look at the VM.
@@ -101,6 +110,7 @@ using local_node_actor = node_actor::extend<
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(forkfleet::host_job)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(forkfleet::host_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(forkfleet::branch_order)
 
 CAF_BEGIN_TYPE_ID_BLOCK(forkfleet_node, first_custom_type_id + 300)
   CAF_ADD_TYPE_ID(forkfleet_node, (forkfleet::host_answer))
@@ -108,6 +118,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(forkfleet_node, first_custom_type_id + 300)
   CAF_ADD_TYPE_ID(forkfleet_node, (forkfleet::branch_outcome))
   CAF_ADD_TYPE_ID(forkfleet_node, (forkfleet::tick))
   CAF_ADD_TYPE_ID(forkfleet_node, (forkfleet::drain_request))
+  CAF_ADD_TYPE_ID(forkfleet_node, (forkfleet::branch_order))
   CAF_ADD_TYPE_ID(forkfleet_node, (forkfleet::fleet_event))
   CAF_ADD_TYPE_ID(forkfleet_node, (forkfleet::sandbox_info))
 CAF_END_TYPE_ID_BLOCK(forkfleet_node)

@@ -61,6 +61,7 @@ caf::result<done> on_drain(node_pointer self, const drain_request& request) {
     return promise;
   log::info("node.draining", {{"host", st.settings.host}});
   node_work::stop_upkeep(self);
+  node_work::dismiss_queued(self);
   st.drain_until = self->clock().now() + request.grace;
   self->delayed_send(self, drain_poll, tick{drain_reminder});
   return promise;
@@ -71,6 +72,10 @@ void on_tick(node_pointer self, const tick& which) {
     node_work::refresh_load(self);
   if (which.which == drain_reminder)
     return drain_step(self);
+  if (which.which == node_work::queue_reminder)
+    return node_work::expire_queued(self);
+  if (which.which == node_work::flatten_reminder)
+    return node_work::retry_flatten(self);
   uplink::on_reminder(self, which);
 }
 
@@ -80,7 +85,7 @@ void set_up(node_pointer self, node_settings settings, node_services services,
   st.settings = std::move(settings);
   st.services = std::move(services);
   st.connector = std::move(connector);
-  st.slots = admission{st.settings.branch_slots};
+  st.slots = admission{st.settings.branch_slots, st.settings.branch_queue};
   const auto hire = [self](std::size_t count) {
     auto hands = std::vector<host_worker_actor>{};
     while (hands.size() < count)
@@ -92,6 +97,7 @@ void set_up(node_pointer self, node_settings settings, node_services services,
   st.hands = hire(hands_count);
   st.upkeep.hands = hire(upkeep_hands_count);
   st.upkeep.idle = st.upkeep.hands;
+  st.flattening.hand = st.upkeep.hands.emplace_back(hire(1).front());
 }
 
 } // namespace

@@ -17,6 +17,7 @@
 #include "node/admission.hpp"
 #include "node/local_messages.hpp"
 #include "node/operation_table.hpp"
+#include "node/pause_gate.hpp"
 #include "node/recovery.hpp"
 
 namespace forkfleet {
@@ -29,6 +30,7 @@ struct node_settings {
   std::string data = {};
   std::string accelerator = {};
   uint64_t branch_slots = 2;
+  uint64_t branch_queue = 64; // branches that may wait
   config::branch_section branch = {};
   /// Sandboxes of the fleet file that belong to this host.
   std::vector<config::sandbox_section> declared = {};
@@ -54,6 +56,12 @@ struct node_services {
   std::function<uint64_t()> memory_free = {};
   /// Where an archive of that name lies; makes its directory. Blocks.
   std::function<expected<std::string>(const std::string&)> find_archive = {};
+  /// Makes the calling thread give way to all others. May be empty.
+  std::function<void()> calm_down = {};
+  /// Closed while a guest of this host stands. May be null.
+  pause_gate_ptr gate = {};
+  /// How a worker waits; empty: on its thread.
+  std::function<void(std::chrono::steady_clock::time_point)> wait_until = {};
   std::vector<adopted_sandbox> adopted = {};
   std::vector<journal_entry> ended = {};
   /// Whether workers get threads of their own; false under the simulation.
@@ -109,13 +117,22 @@ struct upkeep_state {
     std::make_shared<std::atomic<bool>>(false);
 };
 
+/// Chains that are made shorter in the background, one at a time.
+struct flattening_state {
+  host_worker_actor hand = {};
+  std::deque<snapshot_tag> queue = {}; // that were deep when they came
+  snapshot_tag tag = {};               // under way; empty for none
+  int attempts = 0;                    // that failed, of this one
+};
+
 struct node_actor_state {
   static inline const char* name = "node";
   node_settings settings = {};
   node_services services = {};
   connector_actor connector = {};
   operation_table operations{operation_journal::entries_max};
-  admission slots{1};
+  admission slots{1, 0};
+  std::map<operation_id, branch_order> orders = {}; // running and queued
   std::map<sandbox_id, managed_sandbox> sandboxes = {};
   std::map<snapshot_tag, snapshot_info> snapshots = {};
   std::map<operation_id,
@@ -126,6 +143,7 @@ struct node_actor_state {
   std::vector<host_worker_actor> hands = {};
   std::size_t next_hand = 0;
   upkeep_state upkeep = {};
+  flattening_state flattening = {};
   node_load load = {};
   bool measuring = false; // a HOST WORKER is at the load
   uplink_state uplink = {};

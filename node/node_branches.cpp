@@ -24,10 +24,12 @@ void answer_all(node_pointer self, const operation_id& operation,
     promise.deliver(answer);
 }
 
-/// Ends an operation that had started.
-void conclude(node_pointer self, const branch_report& report) {
+} // namespace
+
+void end_branch(node_pointer self, const branch_report& report) {
   auto& st = self->state;
   st.slots.release(report.operation);
+  st.orders.erase(report.operation);
   st.operations.finish(report);
   log::info("branch.ended", {{"branch", report.operation},
                              {"source", report.sandbox},
@@ -39,11 +41,14 @@ void conclude(node_pointer self, const branch_report& report) {
   answer_all(self, report.operation, report);
 }
 
+namespace {
+
 /// Ends an operation that never started.
 void refuse(node_pointer self, const operation_id& operation,
             const failure& why) {
   auto& st = self->state;
   st.slots.release(operation);
+  st.orders.erase(operation);
   st.operations.withdraw(operation);
   log::info("branch.refused", {{"branch", operation}, {"reason", why}});
   answer_all(self, operation, to_caf_error(why));
@@ -53,8 +58,10 @@ void on_outcome(node_pointer self, const branch_outcome& outcome) {
   if (!outcome.snapshot.tag.empty()) {
     self->state.snapshots[outcome.snapshot.tag] = outcome.snapshot;
     uplink::tell(self, outcome.snapshot);
+    flatten_if_deep(self, outcome.snapshot);
   }
-  conclude(self, outcome.report);
+  end_branch(self, outcome.report);
+  take_turns(self);
   count_load(self);
 }
 
@@ -64,29 +71,32 @@ void on_failure(node_pointer self, const branch_request& request,
                 const caf::error& error) {
   const auto why = from_caf_error(error);
   if (error.category() == error_category && why.code != ec::interrupted)
-    return refuse(self, request.operation, why);
-  conclude(self, {.operation = request.operation,
-                  .sandbox = request.sandbox,
-                  .tag = request.tag,
-                  .host = self->state.settings.host,
-                  .outcome = {ec::interrupted, why.message},
-                  .mode = request.mode});
+    refuse(self, request.operation, why);
+  else
+    end_branch(self, {.operation = request.operation,
+                      .sandbox = request.sandbox,
+                      .tag = request.tag,
+                      .host = self->state.settings.host,
+                      .outcome = {ec::interrupted, why.message},
+                      .mode = request.mode});
+  take_turns(self);
 }
 
 /// Waits for the SANDBOX. An answer that is late may still come: until then
 /// the branch keeps its slot, and only who waits is told that nobody knows.
 void await_branch(node_pointer self, const sandbox_actor& sandbox,
-                  const branch_request& request, caf::timespan limit) {
-  self->request(sandbox, limit, request)
+                  const branch_order& order, caf::timespan limit) {
+  self->request(sandbox, limit, order)
     .then([self](const branch_outcome& outcome) { on_outcome(self, outcome); },
-          [self, sandbox, request](const caf::error& error) {
+          [self, sandbox, order](const caf::error& error) {
             const auto why = from_caf_error(error);
+            const auto& request = order.request;
             if (why.code != ec::deadline_exceeded)
               return on_failure(self, request, error);
             log::warn("branch.delayed", {{"branch", request.operation},
                                          {"source", request.sandbox}});
             answer_all(self, request.operation, to_caf_error(why));
-            await_branch(self, sandbox, request, caf::timespan{branch_grace});
+            await_branch(self, sandbox, order, caf::timespan{branch_grace});
           });
 }
 
@@ -106,11 +116,9 @@ status check(node_pointer self, const branch_request& request) {
   return {};
 }
 
-/// What stands against a fresh branch now.
-status admit(node_pointer self, const branch_request& request) {
-  auto& st = self->state;
-  if (st.draining)
-    return fail(ec::shutting_down, "this node is going down");
+/// What stands against a branch of this source under this tag.
+status check_names(node_pointer self, const branch_request& request) {
+  const auto& st = self->state;
   const auto it = st.sandboxes.find(request.sandbox);
   if (it == st.sandboxes.end())
     return fail(ec::unknown_sandbox, request.sandbox.value);
@@ -120,19 +128,47 @@ status admit(node_pointer self, const branch_request& request) {
                 request.sandbox.value + ": " + it->second.info.note);
   if (st.snapshots.contains(request.tag))
     return fail(ec::snapshot_exists, request.tag.value);
-  return st.slots.admit(request);
+  return {};
 }
 
-void start(node_pointer self, const branch_request& request) {
-  const auto& branch = self->state.settings.branch;
-  const auto allowed =
-    request.deadline.count() > 0 ? request.deadline : branch.deadline;
+expected<admitted> admit(node_pointer self, const branch_request& request) {
+  if (self->state.draining)
+    return fail(ec::shutting_down, "this node is going down");
+  if (auto fine = check_names(self, request); !fine)
+    return tl::unexpected(fine.error());
+  return self->state.slots.admit(request);
+}
+
+milliseconds time_allowed(node_pointer self, const branch_request& request) {
+  return request.deadline.count() > 0 ? request.deadline
+                                      : self->state.settings.branch.deadline;
+}
+
+void start(node_pointer self, const branch_order& order) {
+  const auto& request = order.request;
   log::info("branch.started", {{"branch", request.operation},
                                {"source", request.sandbox},
                                {"tag", request.tag}});
   const auto& managed = self->state.sandboxes.at(request.sandbox);
-  await_branch(self, managed.handle, request,
-               caf::timespan{allowed + branch_grace});
+  await_branch(self, managed.handle, order,
+               caf::timespan{time_allowed(self, request) + branch_grace});
+}
+
+/// Starts the branch, or lets it wait for its turn within its deadline.
+void begin(node_pointer self, const branch_request& request, admitted how) {
+  auto& st = self->state;
+  const auto& order = st.orders[request.operation] = {
+    .request = request,
+    .arrival = self->clock().now(),
+    .cancel = std::make_shared<branch_cancel>()};
+  uplink::tell(self, st.operations.status_of(request.operation));
+  if (how == admitted::running)
+    return start(self, order);
+  log::info("branch.queued", {{"branch", request.operation},
+                              {"source", request.sandbox},
+                              {"queued", st.slots.queued()}});
+  self->delayed_send(self, caf::timespan{time_allowed(self, request)},
+                     tick{queue_reminder});
 }
 
 /// Whether a VM of this sandbox may use its parent's files.
@@ -148,6 +184,7 @@ caf::result<branch_report> on_branch(node_pointer self,
   if (auto fine = check(self, request); !fine)
     return to_caf_error(fine.error());
   const auto claim = st.operations.claim(request);
+  auto how = expected<admitted>{admitted::running};
   if (claim == operation_claim::conflict)
     return to_caf_error(ec::invalid_request,
                         request.operation.value
@@ -155,9 +192,9 @@ caf::result<branch_report> on_branch(node_pointer self,
   if (claim == operation_claim::ended)
     return st.operations.status_of(request.operation).report;
   if (claim == operation_claim::fresh) {
-    if (auto fine = admit(self, request); !fine) {
+    if (how = admit(self, request); !how) {
       st.operations.withdraw(request.operation);
-      return to_caf_error(fine.error());
+      return to_caf_error(how.error());
     }
   }
   auto& waiting = st.waiting[request.operation];
@@ -167,11 +204,47 @@ caf::result<branch_report> on_branch(node_pointer self,
                                          + request.operation.value);
   auto promise = self->make_response_promise<branch_report>();
   waiting.push_back(promise);
-  if (claim == operation_claim::fresh) {
-    uplink::tell(self, st.operations.status_of(request.operation));
-    start(self, request);
-  }
+  if (claim == operation_claim::fresh)
+    begin(self, request, *how);
   return promise;
+}
+
+void take_turns(node_pointer self) {
+  auto& st = self->state;
+  // One that cannot start any more gives its turn to the next.
+  for (auto turns = st.slots.take_turns(); !turns.empty();
+       turns = st.slots.take_turns())
+    for (const auto& operation : turns) {
+      const auto order = st.orders.at(operation);
+      if (auto fine = check_names(self, order.request); fine)
+        start(self, order);
+      else
+        refuse(self, operation, fine.error());
+    }
+}
+
+void expire_queued(node_pointer self) {
+  auto& st = self->state;
+  auto late = std::vector<operation_id>{};
+  for (const auto& [operation, order] : st.orders)
+    if (st.slots.is_queued(operation)
+        && self->clock().now()
+             >= order.arrival + time_allowed(self, order.request))
+      late.push_back(operation);
+  for (const auto& operation : late)
+    refuse(self, operation,
+           {ec::node_busy, "its whole deadline passed in the queue of "
+                             + st.settings.host.value});
+}
+
+void dismiss_queued(node_pointer self) {
+  auto& st = self->state;
+  auto waiting = std::vector<operation_id>{};
+  for (const auto& [operation, order] : st.orders)
+    if (st.slots.is_queued(operation))
+      waiting.push_back(operation);
+  for (const auto& operation : waiting)
+    refuse(self, operation, {ec::shutting_down, "this node is going down"});
 }
 
 operation_status on_query(node_pointer self, const operation_query& query) {

@@ -54,11 +54,29 @@ sandbox_record child_record(node_pointer self, const restore_request& request,
           .created_at = self->state.services.wall()};
 }
 
+/// The files of the child's snapshot, in no more segments than its driver can
+/// map: flattened at first use, and kept.
+expected<snapshot_files> open_parent(const node_services& services,
+                                     const sandbox_record& record,
+                                     const stop_asked& stop) {
+  auto files = services.store->open(record.parent);
+  const auto driver =
+    services.drivers.find(std::string{schema::name_of(record.spec.driver)});
+  if (!files || driver == services.drivers.end()
+      || files->memory.segments.size() <= driver->second->segments_max())
+    return files;
+  files->hold.reset();
+  if (auto flat = services.store->flatten(record.parent, stop); !flat)
+    return tl::unexpected(flat.error());
+  return services.store->open(record.parent);
+}
+
 /// Opens the snapshot and starts the child's VM, on the calling thread.
 host_answer restore_vm(const node_services& services,
                        const sandbox_record& record, int leash_pid,
-                       deadline_point until) {
-  auto files = services.store->open(record.parent);
+                       deadline_point until, const caf::actor_clock& clock) {
+  const auto stop = [&clock, until] { return clock.now() >= until; };
+  auto files = open_parent(services, record, stop);
   if (!files)
     return {.outcome = files.error()};
   auto child = record;
@@ -103,8 +121,9 @@ void start_restore(node_pointer self, const restore_request& request) {
                        : caf::timespan{start_limit};
   auto job =
     host_job{[services = shared_services(self), record = managed.record,
-              leash = st.settings.leash_pid, until = begun + limit] {
-      return restore_vm(*services, record, leash, until);
+              leash = st.settings.leash_pid, until = begun + limit,
+              clock = &self->home_system().clock()] {
+      return restore_vm(*services, record, leash, until, *clock);
     }};
   run_on(self, managed.hand, std::move(job),
          [self, request, begun](const host_answer& answer) {

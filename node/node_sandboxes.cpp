@@ -148,6 +148,7 @@ void bring_up(node_pointer self) {
     st.operations.learn(entry.request, entry.report);
   for (const auto& found : st.services.adopted)
     adopt(self, found);
+  flatten_deep(self);
   st.services.adopted.clear();
   st.services.ended.clear();
   // One that was found, but not its VM, may still run: not a second one.
@@ -257,7 +258,7 @@ void stop_all(node_pointer self, std::function<void()> then) {
 
 bool is_busy(node_pointer self) {
   const auto& st = self->state;
-  return st.slots.taken() > 0
+  return !st.orders.empty()
          || std::ranges::any_of(st.sandboxes, [](const auto& item) {
               return item.second.info.state == sandbox_state::starting;
             });

@@ -287,17 +287,6 @@ caf::result<archive_report> on_import(node_pointer self,
        }});
 }
 
-caf::result<done> on_cancel(node_pointer self, const cancel_request& request) {
-  if (auto epoch = uplink::obey(self, request.epoch); !epoch)
-    return to_caf_error(epoch.error());
-  const auto known = on_query(self, {request.operation});
-  if (known.state == operation_state::unknown)
-    return to_caf_error(ec::unknown_operation, request.operation.value);
-  if (known.state == operation_state::ended)
-    return done{"it had ended before"};
-  return to_caf_error(ec::unsupported, "a branch that runs runs to its end");
-}
-
 void stop_upkeep(node_pointer self) {
   *self->state.upkeep.is_ending = true;
 }

@@ -13,6 +13,15 @@ inline constexpr std::size_t waiters_max = 64;
 /// As much upkeep may wait for its turn.
 inline constexpr std::size_t upkeep_queue_max = 64;
 
+/// The tick that says: a queued branch may have waited long enough.
+inline constexpr uint8_t queue_reminder = 254;
+
+/// The tick that says: a flattening that failed is tried again.
+inline constexpr uint8_t flatten_reminder = 253;
+
+/// As many deep chains may wait to be flattened; more are found later.
+inline constexpr std::size_t flatten_queue_max = 256;
+
 /// The HOST WORKER whose turn it is.
 host_worker_actor next_hand(node_pointer self);
 
@@ -35,6 +44,18 @@ bool is_busy(node_pointer self);
 /// Snapshots and branches.
 caf::result<branch_report> on_branch(node_pointer self,
                                      const branch_request& request);
+/// Ends a branch with its report, and answers all who wait for it.
+void end_branch(node_pointer self, const branch_report& report);
+/// Starts the queued branches whose turn it is.
+void take_turns(node_pointer self);
+/// Refuses the queued branches whose deadline has passed, or all of them.
+void expire_queued(node_pointer self);
+void dismiss_queued(node_pointer self);
+/// Has a chain that is too deep flattened in the background: that of one
+/// snapshot, or all.
+void flatten_if_deep(node_pointer self, const snapshot_info& snapshot);
+void flatten_deep(node_pointer self);
+void retry_flatten(node_pointer self);
 operation_status on_query(node_pointer self, const operation_query& query);
 caf::result<done> on_remove(node_pointer self, const remove_request& request);
 

@@ -18,7 +18,8 @@ operation_claim operation_table::claim(const branch_request& request) {
                            .report = {.operation = request.operation,
                                       .sandbox = request.sandbox,
                                       .tag = request.tag,
-                                      .mode = request.mode}});
+                                      .mode = request.mode,
+                                      .stages = {{.which = stage::admit}}}});
     return operation_claim::fresh;
   }
   if (!asks_the_same(it->second.request, request))

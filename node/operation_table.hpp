@@ -25,7 +25,8 @@ class operation_table {
 public:
   explicit operation_table(std::size_t ended_max) : ended_max_{ended_max} {}
 
-  /// Takes `request` in, or finds its operation.
+  /// Takes `request` in, or finds its operation. While it runs, its report
+  /// has the stage admit.
   operation_claim claim(const branch_request& request);
 
   /// Forgets a running operation that never started.

@@ -167,6 +167,7 @@ private:
       report.outcome = {};
       report.mode = sealed->mode;
       report.method = sealed->method;
+      report.base = sealed->base;
       report.memory_bytes = sealed->memory_bytes;
       report.root_hash = sealed->root_hash;
       report.warnings.push_back("the node was killed after the snapshot was "

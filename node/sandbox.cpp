@@ -20,6 +20,7 @@ constexpr auto worker_grace = std::chrono::minutes{2};
 /// How long one look at the VM, or its end, may take.
 constexpr auto probe_limit = std::chrono::seconds{5};
 constexpr auto stop_limit = std::chrono::seconds{20};
+constexpr auto resume_limit = std::chrono::seconds{10};
 
 void tell_node(self_ptr self) {
   self->send(self->state.setup.node, self->state.setup.info);
@@ -68,41 +69,75 @@ void when_free(self_ptr self, std::function<void()> work) {
   work();
 }
 
+/// What a worker that died leaves to be done: the guest may stand still, and
+/// what it staged must not stay.
+void rescue(self_ptr self, const branch_request& request, const failure& why) {
+  const auto& context = self->state.setup.branching;
+  auto outcome = std::make_shared<branch_outcome>(
+    branch_outcome{{.operation = request.operation,
+                    .sandbox = request.sandbox,
+                    .tag = request.tag,
+                    .host = self->state.setup.info.host,
+                    .outcome = {ec::interrupted, why.message},
+                    .mode = request.mode},
+                   {}});
+  auto job = host_job{[vmm = context.vmm, store = context.store,
+                       journal = context.journal, outcome,
+                       clock = &self->home_system().clock()] {
+    auto& report = outcome->report;
+    const auto resumed = vmm->resume(limit_from(*clock, resume_limit));
+    if (!resumed && resumed.error().code != ec::vmm_gone)
+      report.outcome = {ec::guest_stuck, to_string(resumed.error())};
+    vmm->abandon();
+    store->discard(report.operation);
+    // It may have died after its snapshot was sealed.
+    for (auto& info : store->list())
+      if (report.outcome.code == ec::interrupted && info.tag == report.tag
+          && info.operation == report.operation) {
+        report.outcome = {};
+        report.root_hash = info.root_hash;
+        outcome->snapshot = std::move(info);
+      }
+    if (auto kept = journal->close(report); !kept)
+      report.warnings.push_back(to_string(kept.error()));
+    return host_answer{};
+  }};
+  run_on(self, self->state.setup.hands, std::move(job),
+         [self, outcome](const host_answer&) {
+           branch_ended(self, std::move(*outcome));
+         });
+}
+
 /// A worker that does not answer in time may still be at the VM: nobody else
 /// gets the VM before it has ended.
 void await_worker(self_ptr self, const snapshot_worker_actor& worker,
-                  const branch_request& request, caf::timespan limit) {
-  self->request(worker, limit, request)
+                  const branch_order& order, caf::timespan limit) {
+  self->request(worker, limit, order)
     .then(
       [self, worker](branch_outcome& outcome) {
         self->send_exit(worker, caf::exit_reason::user_shutdown);
         branch_ended(self, std::move(outcome));
       },
-      [self, worker, request](const caf::error& error) {
+      [self, worker, order](const caf::error& error) {
         const auto why = from_caf_error(error);
+        const auto& request = order.request;
         if (why.code == ec::deadline_exceeded) {
           log::warn("branch.delayed", {{"branch", request.operation},
                                        {"source", request.sandbox}});
-          return await_worker(self, worker, request,
-                              caf::timespan{worker_grace});
+          return await_worker(self, worker, order, caf::timespan{worker_grace});
         }
-        branch_ended(self, {{.operation = request.operation,
-                             .sandbox = request.sandbox,
-                             .tag = request.tag,
-                             .host = self->state.setup.info.host,
-                             .outcome = {ec::interrupted, why.message},
-                             .mode = request.mode},
-                            {}});
+        rescue(self, request, why);
       });
 }
 
-void start_branch(self_ptr self, const branch_request& request,
-                  const branch_context& context) {
+void start_branch(self_ptr self, const branch_order& order) {
+  const auto& setup = self->state.setup;
+  const auto asked = order.request.deadline;
   const auto allowed =
-    request.deadline.count() > 0 ? request.deadline : context.policy.deadline;
-  const auto worker = self->state.setup.make_worker(context);
+    asked.count() > 0 ? asked : setup.branching.policy.deadline;
+  const auto worker = setup.make_worker(setup.branching);
   self->link_to(worker);
-  await_worker(self, worker, request, caf::timespan{allowed + worker_grace});
+  await_worker(self, worker, order, caf::timespan{allowed + worker_grace});
 }
 
 /// Why nothing can be done with the VM now; none when something can.
@@ -117,8 +152,9 @@ failure obstacle(const sandbox_actor_state& st) {
 }
 
 caf::result<branch_outcome> on_branch(self_ptr self,
-                                      const branch_request& request) {
+                                      const branch_order& order) {
   auto& st = self->state;
+  const auto& request = order.request;
   if (request.operation == st.last.report.operation)
     return st.last;
   const bool is_repeated = request.operation == st.branching;
@@ -135,11 +171,7 @@ caf::result<branch_outcome> on_branch(self_ptr self,
   if (is_repeated)
     return promise;
   st.branching = request.operation;
-  auto context = st.setup.branching;
-  context.arrival = self->clock().now();
-  when_free(self, [self, request, context = std::move(context)] {
-    start_branch(self, request, context);
-  });
+  when_free(self, [self, order] { start_branch(self, order); });
   return promise;
 }
 
@@ -228,7 +260,7 @@ sandbox_actor::behavior_type sandbox(self_ptr self, sandbox_setup setup) {
   self->delayed_send(self, caf::timespan{self->state.setup.probe_interval},
                      tick{});
   return {
-    [self](const branch_request& request) { return on_branch(self, request); },
+    [self](const branch_order& order) { return on_branch(self, order); },
     [self](const stop_request& request) { return on_stop(self, request); },
     [self](const tick&) { on_tick(self); },
   };

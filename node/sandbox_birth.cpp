@@ -58,6 +58,8 @@ sandbox_setup setup_of(node_pointer self, const managed_sandbox& managed,
                   .host = st.settings.host,
                   .parent = managed.info.parent,
                   .policy = st.settings.branch,
+                  .gate = st.services.gate,
+                  .wait_until = st.services.wait_until,
                   .wall = st.services.wall,
                   .tell =
                     [me](const fleet_event& x) { caf::anon_send(me, x); }},
@@ -85,7 +87,8 @@ std::shared_ptr<node_services> shared_services(node_pointer self) {
                   .store = all.store,
                   .journal = all.journal,
                   .keep_record = all.keep_record,
-                  .forget_record = all.forget_record});
+                  .forget_record = all.forget_record,
+                  .find_archive = all.find_archive});
 }
 
 host_answer start_vm(const node_services& services,

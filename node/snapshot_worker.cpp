@@ -52,10 +52,12 @@ snapshot_worker_actor::behavior_type snapshot_worker(self_ptr self,
   self->state.context.now = [self] { return self->clock().now(); };
   self->set_exit_handler([self](const caf::exit_msg&) { self->quit(); });
   return {
-    [self](const branch_request& request) {
+    [self](const branch_order& order) {
       auto& st = self->state;
+      st.context.arrival = order.arrival;
+      st.context.cancel = order.cancel;
       if (!st.outcome)
-        st.outcome = take_branch(st.context, request);
+        st.outcome = take_branch(st.context, order.request);
       return *st.outcome;
     },
   };

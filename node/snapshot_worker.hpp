@@ -15,7 +15,8 @@ struct snapshot_worker_state {
 };
 
 /// Blocks in every stage: spawn it detached, except in tests. The context's
-/// clock is replaced by the worker's own. Takes the branch once: asked again,
+/// clock is replaced by the worker's own, its arrival and its cancel by the
+/// order's. Takes the branch once: asked again,
 /// it gives the same answer. Ends at any exit message; link it to its SANDBOX.
 snapshot_worker_actor::behavior_type snapshot_worker(
   snapshot_worker_actor::stateful_pointer<snapshot_worker_state> self,

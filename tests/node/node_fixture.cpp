@@ -231,6 +231,7 @@ void node_fixture::renew_coordinator() {
 void node_fixture::start() {
   auto services = place.services();
   auto found = place.recover(services);
+  adjust(services);
   services.adopted = std::move(found.adopted);
   services.ended = std::move(found.ended);
   unit = w.spawn(node, settings, std::move(services), connector);

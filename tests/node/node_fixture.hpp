@@ -124,6 +124,8 @@ public:
 
   node_world w;
   simulated_place place{w};
+  /// Called with each life's services before it starts.
+  std::function<void(node_services&)> adjust = [](node_services&) {};
   node_settings settings{.host = {"h1"}, .version = "test"};
   std::shared_ptr<coordinator_script> script =
     std::make_shared<coordinator_script>();

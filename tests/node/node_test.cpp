@@ -29,11 +29,11 @@ bool is_removed(const coordinator_script& script, const std::string& sandbox) {
 sandbox_actor::behavior_type slow_sandbox(sandbox_actor::pointer self,
                                           std::shared_ptr<bool> has_ended) {
   return {
-    [self, has_ended](const branch_request& x) -> caf::result<branch_outcome> {
+    [self, has_ended](const branch_order& x) -> caf::result<branch_outcome> {
       if (*has_ended)
-        return branch_outcome{.report = {.operation = x.operation,
-                                         .sandbox = x.sandbox,
-                                         .tag = x.tag}};
+        return branch_outcome{.report = {.operation = x.request.operation,
+                                         .sandbox = x.request.sandbox,
+                                         .tag = x.request.tag}};
       return self->make_response_promise<branch_outcome>();
     },
     [](const stop_request&) { return done{}; },
@@ -96,18 +96,6 @@ TEST_CASE_METHOD(node_fixture, "an operation id stands for one thing only",
   CHECK(code_of(restore("op-1", "op-1", "child-2")) == ec::invalid_request);
   CHECK(code_of(restore("op-2", "op-1", "child-2")) == ec::invalid_request);
   CHECK_FALSE(place.machine("child-2"));
-}
-
-TEST_CASE_METHOD(node_fixture, "no more branches run than there are slots",
-                 "[node][node]") {
-  settings.branch_slots = 1;
-  declare("s2");
-  start();
-  REQUIRE(state().slots.admit(request("op-0", "s2")));
-  CHECK(code_of(branch("op-1")) == ec::node_busy);
-  CHECK(place.machine("s1")->pauses() == 0);
-  state().slots.release({"op-0"});
-  CHECK(code_of(branch("op-1")) == ec::none);
 }
 
 TEST_CASE_METHOD(node_fixture, "a coordinator out of date is not obeyed",

@@ -51,7 +51,7 @@ slow_hand_actor::behavior_type slow_hand(slow_hand_actor::pointer self,
 
 /// A worker that is busy until it is told to end.
 struct worker_script {
-  std::vector<branch_request> asked = {};
+  std::vector<branch_order> asked = {};
   std::optional<branch_outcome> outcome = {};
   std::vector<caf::typed_response_promise<branch_outcome>> promises = {};
 };
@@ -60,7 +60,7 @@ snapshot_worker_actor::behavior_type
 busy_worker(snapshot_worker_actor::pointer self,
             std::shared_ptr<worker_script> script) {
   return {
-    [self, script](const branch_request& x) -> caf::result<branch_outcome> {
+    [self, script](const branch_order& x) -> caf::result<branch_outcome> {
       script->asked.push_back(x);
       if (script->outcome)
         return *script->outcome;
@@ -117,11 +117,13 @@ struct sandbox_fixture {
                     .node = node});
   }
   answer<branch_outcome> branch(const std::string& operation) {
-    auto result = w.ask<branch_outcome>(unit, 10h,
-                                        branch_request{.operation = {operation},
-                                                       .sandbox = {"s1"},
-                                                       .tag = {operation},
-                                                       .deadline = 1s});
+    auto result =
+      w.ask<branch_outcome>(unit, 10h,
+                            branch_order{.request = {.operation = {operation},
+                                                     .sandbox = {"s1"},
+                                                     .tag = {operation},
+                                                     .deadline = 1s},
+                                         .arrival = w.now()});
     w.run();
     return result;
   }
@@ -245,11 +247,29 @@ TEST_CASE_METHOD(sandbox_fixture, "a guest that stands still is told as stuck",
   CHECK(heard->back().state == sandbox_state::stuck);
 }
 
-TEST_CASE_METHOD(sandbox_fixture, "a worker that died ends its branch",
-                 "[node][sandbox]") {
-  place.faults().add(stage::track, {simulated_trouble::crash_before});
+TEST_CASE_METHOD(sandbox_fixture,
+                 "a guest that a dead worker left stuck is told",
+                 "[node][sandbox][safety]") {
+  place.faults().add(stage::capture, {simulated_trouble::crash_before});
+  place.faults().add(stage::resume, {simulated_trouble::stick});
+  const auto ended = branch("op-1");
+  REQUIRE(code_of(ended) == ec::none);
+  CHECK(ended->value()->report.outcome.code == ec::guest_stuck);
+  CHECK(heard->back().state == sandbox_state::stuck);
+}
+
+TEST_CASE_METHOD(sandbox_fixture, "a worker that died leaves a guest that runs",
+                 "[node][sandbox][safety]") {
+  const auto where = GENERATE(stage::track, stage::pause, stage::capture,
+                              stage::resume, stage::drain);
+  const auto when =
+    GENERATE(simulated_trouble::crash_before, simulated_trouble::crash_after);
+  CAPTURE(where, when);
+  place.faults().add(where, {when});
   const auto ended = branch("op-1");
   REQUIRE(code_of(ended) == ec::none);
   CHECK(ended->value()->report.outcome.code == ec::interrupted);
+  CHECK(place.machine("s1")->health() == vmm_health::running);
+  CHECK(place.store->recover().empty());
   CHECK(code_of(branch("op-2")) == ec::none);
 }

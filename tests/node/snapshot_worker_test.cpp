@@ -20,9 +20,10 @@ struct worker_fixture {
   snapshot_worker_actor worker = w.spawn(snapshot_worker, place.context(vm));
 
   expected<branch_outcome> branch() {
-    const auto request =
-      branch_request{.operation = {"op-1"}, .sandbox = {"s1"}, .tag = {"t1"}};
-    const auto got = w.ask<branch_outcome>(worker, 1h, request);
+    const auto order = branch_order{
+      .request = {.operation = {"op-1"}, .sandbox = {"s1"}, .tag = {"t1"}},
+      .arrival = w.now()};
+    const auto got = w.ask<branch_outcome>(worker, 1h, order);
     w.run();
     REQUIRE(got->has_value());
     return got->value();

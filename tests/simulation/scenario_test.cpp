@@ -151,6 +151,88 @@ TEST_CASE_METHOD(fleet_fixture, "a repeated operation pauses its guest once",
   CHECK(machine().pauses() == 1);
 }
 
+TEST_CASE_METHOD(fleet_fixture, "a child of a chain goes on from one instant",
+                 "[simulation][scenario][safety]") {
+  for (uint64_t i = 0; i < 5; ++i) {
+    const auto name = "op-" + std::to_string(i);
+    REQUIRE_FALSE(branch(name)->outcome);
+    CHECK(disk().depth_of(disk().sealed.at({"tag-" + name}).files) == i);
+  }
+  CHECK(check_disks(fleet) == all_holds);
+  const auto child = fleet.w.ask<restore_report>(
+    fleet.dial(line), 10s,
+    restore_request{
+      .operation = {"op-8"}, .tag = {"tag-op-4"}, .sandbox = {"child"}});
+  fleet.w.advance(1s);
+  REQUIRE((child->has_value() && child->value()));
+  REQUIRE_FALSE(child->value()->outcome);
+  const auto of_child = fleet.w.ask<branch_report>(
+    fleet.dial(line), 10s,
+    branch_request{.operation = {"op-9"}, .sandbox = {"child"}, .tag = {"c"}});
+  fleet.w.advance(1s);
+  REQUIRE((of_child->has_value() && of_child->value()));
+  CHECK((*of_child)->value().base.value == "tag-op-4");
+  CHECK(check_disks(fleet) == all_holds);
+}
+
+TEST_CASE_METHOD(fleet_fixture, "after its node's death a guest is taken whole",
+                 "[simulation][scenario][safety]") {
+  REQUIRE_FALSE(branch("op-1")->outcome);
+  CHECK(branch("op-2")->mode == branch_mode::diff);
+  fleet.kill_node(0);
+  fleet.start_node(0);
+  fleet.w.advance(2s);
+  const auto whole = branch("op-3");
+  REQUIRE(whole);
+  CHECK(whole->mode == branch_mode::full);
+  CHECK(whole->reason.starts_with("not diff: "));
+  CHECK(branch("op-4")->base.value == "tag-op-3");
+}
+
+TEST_CASE_METHOD(fleet_fixture,
+                 "ten branches of one sandbox all have their "
+                 "turn",
+                 "[simulation][scenario]") {
+  auto all = std::vector<answer<branch_report>>{};
+  for (int i = 0; i < 10; ++i)
+    all.push_back(send("op-" + std::to_string(i)));
+  fleet.w.advance(11s);
+  for (const auto& x : all) {
+    REQUIRE((x->has_value() && x->value()));
+    CHECK_FALSE((*x)->value().outcome);
+  }
+  CHECK(machine().pauses() == 10);
+  CHECK(disk().sealed.size() == 10);
+}
+
+TEST_CASE_METHOD(fleet_fixture,
+                 "a branch cancelled in any stage leaves its "
+                 "guest running and nothing else",
+                 "[simulation][scenario][safety]") {
+  const auto where = GENERATE(stage::track, stage::pause, stage::capture,
+                              stage::resume, stage::drain);
+  CAPTURE(to_string(where));
+  REQUIRE_FALSE(branch("op-0")->outcome);
+  const auto before = machine().pauses();
+  faults().set_chance([this, where](stage x) {
+    if (x == where)
+      for (const auto& [id, order] : fleet.node_state_now(0).orders)
+        CHECK(order.cancel->ask());
+    return simulated_fault{};
+  });
+  const auto report = branch("op-1");
+  REQUIRE(report);
+  CHECK(report->outcome.code == ec::cancelled);
+  CHECK(machine().health() == vmm_health::running);
+  CHECK(machine().pauses() - before == (where == stage::track ? 0 : 1));
+  CHECK(check_disks(fleet) == all_holds);
+  CHECK(disk().sealed.size() == 1);
+  faults().set_chance({});
+  CHECK(find("op-1").report.outcome.code == ec::cancelled);
+  const auto next = branch("op-2");
+  CHECK((next && !next->outcome));
+}
+
 TEST_CASE_METHOD(fleet_fixture, "a full disk ends a branch before its pause",
                  "[simulation][scenario][safety]") {
   disk().capacity_bytes = 4096;

@@ -24,6 +24,33 @@ std::string check_slots(simulated_fleet& fleet, std::size_t index) {
   return {};
 }
 
+/// A branch that runs came before those of its source that wait.
+std::string check_order(simulated_fleet& fleet, std::size_t index) {
+  const auto& state = fleet.node_state_now(index);
+  for (const auto& [operation, runs] : state.orders)
+    for (const auto& [other, waits] : state.orders)
+      if (runs.request.sandbox == waits.request.sandbox
+          && !state.slots.is_queued(operation) && state.slots.is_queued(other)
+          && waits.arrival < runs.arrival)
+        return fmt::format("{} passed {}, which waits for the same source",
+                           operation.value, other.value);
+  return {};
+}
+
+/// What failed or was cancelled is no base of anything.
+std::string check_heads(simulated_fleet& fleet, std::size_t index) {
+  const auto& roots = fleet.nodes[index].disk->roots;
+  for (const auto& [id, known] : fleet.nodes[index].vms) {
+    const auto vm = known.lock();
+    const auto root = vm ? vm->tracked_since() : std::string{};
+    if (!root.empty() && !roots.contains(root))
+      return fmt::format("changes of {} count from a snapshot that was never "
+                         "sealed",
+                         id.value);
+  }
+  return {};
+}
+
 std::string name_orphan(const std::string& kind, const std::string& name,
                         const snapshot_tag& parent) {
   return fmt::format("{} {} has parent {}, which the lineage lacks", kind, name,
@@ -40,6 +67,10 @@ std::string check_moment(simulated_fleet& fleet) {
     if (auto wrong = check_guests(fleet, node); !wrong.empty())
       return wrong;
     if (auto wrong = check_slots(fleet, i); !wrong.empty())
+      return wrong;
+    if (auto wrong = check_order(fleet, i); !wrong.empty())
+      return wrong;
+    if (auto wrong = check_heads(fleet, i); !wrong.empty())
       return wrong;
   }
   const auto found = fleet.violations();

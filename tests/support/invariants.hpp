@@ -14,7 +14,8 @@ namespace forkfleet::test {
 inline const std::string all_holds{};
 
 /// Between any two messages: no guest stands still while its node lives, no
-/// host runs more branches than it has slots, and what disks found.
+/// host runs more branches than it has slots, those of one source run in
+/// order, changes count from sealed snapshots only, and what disks found.
 std::string check_moment(simulated_fleet& fleet);
 
 /// Every snapshot and child in the lineage has its parent there.

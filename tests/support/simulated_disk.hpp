@@ -7,13 +7,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "actors/unique_fd.hpp"
 #include "node/operation_journal.hpp"
 #include "node/snapshot_store.hpp"
+#include "tests/support/simulated_memory.hpp"
 
 namespace forkfleet::test {
 
@@ -23,9 +24,15 @@ enum class disk_trouble : uint8_t { none, fail, crash_before, crash_after };
 /// The files of one snapshot, sealed or in the making.
 struct disk_files {
   snapshot_tag tag = {};
-  std::shared_ptr<unique_fd> memory = {};
-  std::shared_ptr<unique_fd> vmstate = {};
-  uint64_t bytes = 0;
+  file_ptr memory = {};
+  file_ptr vmstate = {};
+  memory_form form = memory_form::flat;
+  uint64_t bytes = 0;  // of the guest's memory
+  uint64_t stored = 0; // on this disk
+  /// For a diff: what it is relative to, and its pages in `memory`.
+  snapshot_tag base = {};
+  std::string base_hash = {};
+  std::map<uint64_t, page_place> changed = {};
 };
 
 struct sealed_snapshot {
@@ -39,18 +46,27 @@ struct sealed_snapshot {
 struct simulated_disk {
   host_name host = {};
   uint64_t capacity_bytes = 64ull << 20;
+  bool can_clone = false;
   std::map<snapshot_tag, sealed_snapshot> sealed = {};
   std::map<operation_id, disk_files> staged = {};
   std::map<operation_id, journal_entry> journal = {};
   std::vector<operation_id> journal_order = {};
   std::map<operation_id, int> pauses_begun = {};
+  std::set<std::string> roots = {}; // of all that were ever sealed here
   std::vector<std::string> violations = {};
 
   uint64_t used_bytes() const;
   /// Forgets all that was not sealed.
   void lose_power();
-  /// Whether the files are of one instant; the reason otherwise.
+  /// Where the memory lies, down the chain; the reason when it is broken.
+  expected<page_places> places_of(const disk_files& files) const;
+  /// Whether memory and device state are of one instant; the reason
+  /// otherwise.
   status check_whole(const disk_files& files) const;
+  /// The flat image at the end of a chain that is whole.
+  file_ptr flat_of(const disk_files& files) const;
+  /// Diffs down to it.
+  uint64_t depth_of(const disk_files& files) const;
 };
 
 using simulated_disk_ptr = std::shared_ptr<simulated_disk>;

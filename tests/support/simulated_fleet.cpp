@@ -42,6 +42,33 @@ connector(connector_actor::pointer, simulated_fleet* fleet, std::size_t index) {
   };
 }
 
+/// A driver whose VMs can be looked at.
+class open_driver : public simulated_driver {
+public:
+  open_driver(simulated_settings settings, simulated_fleet* fleet,
+              std::size_t index)
+    : simulated_driver{std::move(settings)}, fleet_{fleet}, index_{index} {}
+
+  expected<vmm_ptr> start(const start_plan& plan,
+                          deadline_point until) override {
+    return note(plan, simulated_driver::start(plan, until));
+  }
+  expected<vmm_ptr> adopt(const start_plan& plan,
+                          deadline_point until) override {
+    return note(plan, simulated_driver::adopt(plan, until));
+  }
+
+private:
+  expected<vmm_ptr> note(const start_plan& plan, expected<vmm_ptr> vm) {
+    if (vm)
+      fleet_->nodes[index_].vms[plan.id] = *vm;
+    return vm;
+  }
+
+  simulated_fleet* fleet_;
+  std::size_t index_;
+};
+
 template <class Handle>
 void kill_if(world& w, const Handle& handle) {
   if (handle)
@@ -73,6 +100,7 @@ simulated_fleet::simulated_fleet(uint64_t seed, const fleet_shape& wanted)
     node.host = {fmt::format("h{}", i + 1)};
     node.disk = std::make_shared<simulated_disk>();
     node.disk->host = node.host;
+    node.disk->can_clone = shape.can_clone;
     node.machines = std::make_shared<simulated_host>();
     const auto data =
       data_directory::open(scratch_.path() + "/" + node.host.value);
@@ -210,13 +238,16 @@ node_services simulated_fleet::services_of(std::size_t index) {
   node.faults->set_chance([this, index, life](stage which) {
     if (life->is_over)
       throw simulated_crash{};
+    roll_cancel(index);
     return roll_vmm_trouble(index, which);
   });
-  auto driver = std::make_shared<simulated_driver>(
+  node.vms.clear();
+  auto driver = std::make_shared<open_driver>(
     simulated_settings{.time = {.now = [this] { return w.now(); },
                                 .pass = [this](caf::timespan x) { w.pass(x); }},
                        .faults = node.faults,
-                       .host = node.machines});
+                       .host = node.machines},
+    this, index);
   return {.drivers = {{driver->name(), driver}},
           .store = open_store(node.disk, access_of(index)),
           .journal = open_journal(node.disk, access_of(index)),
@@ -234,17 +265,24 @@ node_services simulated_fleet::services_of(std::size_t index) {
                 std::ignore = records->remove(id);
             },
           .wall = [this] { return wall(); },
+          .gate = std::make_shared<pause_gate>(),
+          .wait_until =
+            [this](world::time_point until) {
+              if (until > w.now())
+                w.pass(until - w.now());
+            },
           .threads = false};
 }
 
 node_settings simulated_fleet::settings_of_node(std::size_t index) {
   const auto& node = nodes[index];
-  auto result = node_settings{.host = node.host,
-                              .incarnation = node.incarnation,
-                              .version = "simulated",
-                              .branch_slots = shape.branch_slots,
-                              .branch = {.deadline = 8s},
-                              .seed = w.dice(~uint64_t{0})};
+  auto result =
+    node_settings{.host = node.host,
+                  .incarnation = node.incarnation,
+                  .version = "simulated",
+                  .branch_slots = shape.branch_slots,
+                  .branch = {.deadline = 8s, .chain_depth = shape.chain_depth},
+                  .seed = w.dice(~uint64_t{0})};
   for (std::size_t i = 0; i < shape.sandboxes_per_host; ++i)
     result.declared.push_back(
       {.name = {fmt::format("{}-s{}", node.host.value, i + 1)},
@@ -252,6 +290,17 @@ node_settings simulated_fleet::settings_of_node(std::size_t index) {
        .driver = config::driver_kind::simulated,
        .memory = {shape.memory_bytes}});
   return result;
+}
+
+/// Somebody ends a branch of this node while its worker is in a stage.
+void simulated_fleet::roll_cancel(std::size_t index) {
+  if (w.dice(1000) >= shape.cancel_per_mille || !nodes[index].is_up()
+      || !nodes[index].actor)
+    return;
+  auto& state = node_state_now(index);
+  for (const auto& [operation, order] : state.orders)
+    if (!state.slots.is_queued(operation))
+      std::ignore = order.cancel->ask();
 }
 
 simulated_fault simulated_fleet::roll_vmm_trouble(std::size_t index,

@@ -28,6 +28,9 @@ struct fleet_shape {
   uint64_t memory_bytes = 256 << 10;
   uint64_t vmm_trouble_per_mille = 0;  // of a stage
   uint64_t disk_trouble_per_mille = 0; // of a place in the disk's code
+  uint64_t cancel_per_mille = 0;       // of a stage: somebody ends the branch
+  uint64_t chain_depth = 16;
+  bool can_clone = false;
 };
 
 /// One life of a node; over as soon as the node is killed.
@@ -41,7 +44,8 @@ struct simulated_node {
   simulated_disk_ptr disk = {};
   simulated_host_ptr machines = {};
   std::shared_ptr<sandbox_records> records = {};
-  simulated_faults_ptr faults = {}; // of the present life
+  simulated_faults_ptr faults = {};                  // of the present life
+  std::map<sandbox_id, std::weak_ptr<vmm>> vms = {}; // driven by this life
   std::shared_ptr<node_life> life = {};
   local_node_actor actor = {};
   connector_actor connector = {};
@@ -117,6 +121,7 @@ private:
   disk_access access_of(std::size_t index);
   node_services services_of(std::size_t index);
   node_settings settings_of_node(std::size_t index);
+  void roll_cancel(std::size_t index);
   simulated_fault roll_vmm_trouble(std::size_t index, stage which);
   disk_trouble roll_disk_trouble(std::string_view place);
   void end_life(std::size_t index, bool silently);

@@ -2,6 +2,7 @@
 #include "tests/support/simulation.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -35,7 +36,10 @@ fleet_shape simulation::roll_shape(std::mt19937_64& dice) {
           .branch_slots = 1 + roll(dice, 2),
           .memory_bytes = 128 << 10,
           .vmm_trouble_per_mille = trouble * 20,
-          .disk_trouble_per_mille = trouble * 15};
+          .disk_trouble_per_mille = trouble * 15,
+          .cancel_per_mille = roll(dice, 3) * 10,
+          .chain_depth = 1 + roll(dice, 4),
+          .can_clone = roll(dice, 2) == 0};
 }
 
 story simulation::run() {
@@ -79,7 +83,9 @@ void simulation::plan_clients() {
                      .sandbox = {fmt::format("h{}-s{}", host + 1, sandbox + 1)},
                      .tag = {roll(plan_dice_, 5) == 0 ? std::string{"same-tag"}
                                                       : "tag-" + name},
-                     .deadline = 1000ms * (2 + roll(plan_dice_, 7))};
+                     .mode = any_mode(),
+                     .deadline = 1000ms * (2 + roll(plan_dice_, 7)),
+                     .max_pause = 1ms * (roll(plan_dice_, 3) * 20)};
     const auto start = begin_ + any_moment();
     clients_.emplace_back(request, start);
     // Somebody may repeat the same request at the same time.
@@ -88,6 +94,8 @@ void simulation::plan_clients() {
   }
   for (auto i = roll(plan_dice_, 3); i > 0; --i)
     at(any_moment(), [this] { restore_something(); });
+  for (auto i = roll(plan_dice_, 4); i > 0; --i)
+    at(any_moment(), [this] { cancel_something(); });
 }
 
 void simulation::plan_incidents() {
@@ -108,6 +116,12 @@ void simulation::at(moment when, std::function<void()> what) {
 
 simulation::moment simulation::any_moment() {
   return 500ms + 1ms * roll(plan_dice_, 14000);
+}
+
+branch_mode simulation::any_mode() {
+  using enum branch_mode;
+  constexpr auto modes = std::array{automatic, automatic, diff, full, live};
+  return modes[roll(plan_dice_, modes.size())];
 }
 
 std::size_t simulation::any_node() {
@@ -185,6 +199,16 @@ void simulation::restore_something() {
                     [this, child, tag] { stop_and_remove(child, tag); });
 }
 
+/// Whatever becomes of the cancel, its branch has one ending.
+void simulation::cancel_something() {
+  if (!fleet_.coordinator_is_up || operations_ == 0)
+    return;
+  auto line = connection_ptr{};
+  fleet_.w.ask<done>(
+    fleet_.dial(line), 5s,
+    cancel_request{{fmt::format("op-{}", 1 + roll(plan_dice_, operations_))}});
+}
+
 void simulation::branch_child(const sandbox_id& child) {
   const auto name = fmt::format("op-{}", ++operations_);
   clients_.emplace_back(branch_request{.operation = {name},
@@ -210,6 +234,7 @@ void simulation::stop_and_remove(const sandbox_id& child,
 void simulation::repair() {
   fleet_.shape.vmm_trouble_per_mille = 0;
   fleet_.shape.disk_trouble_per_mille = 0;
+  fleet_.shape.cancel_per_mille = 0;
   *fleet_.weather = {};
   agenda_.clear();
   if (!fleet_.coordinator_is_up)

@@ -40,12 +40,14 @@ private:
   void at(moment when, std::function<void()> what);
   moment any_moment();
   std::size_t any_node();
+  branch_mode any_mode();
 
   void bring_incident();
   void kill_for_a_while(std::size_t index);
   void restart_coordinator();
   void fill_disk(std::size_t index);
   void restore_something();
+  void cancel_something();
   void branch_child(const sandbox_id& child);
   void stop_and_remove(const sandbox_id& child, const snapshot_tag& tag);
   void repair();
