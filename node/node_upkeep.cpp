@@ -7,7 +7,6 @@
 #include "actors/log.hpp"
 #include "node/host_worker.hpp"
 #include "node/node_work.hpp"
-#include "node/sandbox_birth.hpp"
 #include "node/uplink.hpp"
 
 namespace forkfleet::node_work {
@@ -146,14 +145,16 @@ snapshot_info find_snapshot(snapshot_store& store, const snapshot_tag& tag) {
   return found == all.end() ? snapshot_info{} : *found;
 }
 
+using archive_finder = decltype(node_services::find_archive);
+
 /// The whole path of an archive; on a HOST WORKER.
-expected<std::string> archive_path(const node_services& services,
+expected<std::string> archive_path(const archive_finder& find,
                                    const std::string& name) {
   if (!is_archive_name(name))
     return fail(ec::invalid_request, "no name of an archive");
-  if (!services.find_archive)
+  if (!find)
     return fail(ec::unsupported, "this node has no directory of archives");
-  return services.find_archive(name);
+  return find(name);
 }
 
 failure outcome_of(const status& x) {
@@ -237,25 +238,25 @@ caf::result<archive_report> on_export(node_pointer self,
   if (!self->state.snapshots.contains(request.tag))
     return to_caf_error(ec::unknown_snapshot, request.tag.value);
   return run<archive_report>(
-    self,
-    {.epoch = request.epoch,
-     .deadline = request.deadline,
-     .report = {.tag = request.tag, .host = self->state.settings.host},
-     .work =
-       [services = shared_services(self), tag = request.tag,
-        file = request.file](upkeep_result<archive_report>& result,
-                             const stop_asked& stop) {
-         const auto path = archive_path(*services, file);
-         if (!path)
-           return path.error();
-         result.report.file = *path;
-         return take_archive(result,
-                             services->store->export_to(tag, *path, stop));
-       },
-     .then =
-       [self](upkeep_result<archive_report>& result) {
-         note(self, "snapshot.exported", result.report.tag, result.report.file);
-       }});
+    self, {.epoch = request.epoch,
+           .deadline = request.deadline,
+           .report = {.tag = request.tag, .host = self->state.settings.host},
+           .work =
+             [store = self->state.services.store,
+              find = self->state.services.find_archive, tag = request.tag,
+              file = request.file](upkeep_result<archive_report>& result,
+                                   const stop_asked& stop) {
+               const auto path = archive_path(find, file);
+               if (!path)
+                 return path.error();
+               result.report.file = *path;
+               return take_archive(result, store->export_to(tag, *path, stop));
+             },
+           .then =
+             [self](upkeep_result<archive_report>& result) {
+               note(self, "snapshot.exported", result.report.tag,
+                    result.report.file);
+             }});
 }
 
 caf::result<archive_report> on_import(node_pointer self,
@@ -268,15 +269,15 @@ caf::result<archive_report> on_import(node_pointer self,
      .deadline = request.deadline,
      .report = {.tag = request.tag, .host = self->state.settings.host},
      .work =
-       [services = shared_services(self), tag = request.tag,
+       [store = self->state.services.store,
+        find = self->state.services.find_archive, tag = request.tag,
         file = request.file](upkeep_result<archive_report>& result,
                              const stop_asked& stop) {
-         const auto path = archive_path(*services, file);
+         const auto path = archive_path(find, file);
          if (!path)
            return path.error();
          result.report.file = *path;
-         return take_archive(result,
-                             services->store->import_from(*path, tag, stop));
+         return take_archive(result, store->import_from(*path, tag, stop));
        },
      .then =
        [self](upkeep_result<archive_report>& result) {

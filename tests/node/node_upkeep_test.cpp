@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 
 #include <catch2/catch.hpp>
 
@@ -16,8 +18,18 @@ ec code_of(const expected<T>& x) {
   return x ? ec::none : x.error().code;
 }
 
+bool is_told(const coordinator_script& script, const std::string& tag) {
+  return std::ranges::any_of(script.pages, [&](const inventory_page& page) {
+    return std::ranges::count(page.snapshots, snapshot_tag{tag},
+                              &snapshot_info::tag)
+           > 0;
+  });
+}
+
 /// A node with one sealed snapshot, op-1.
 struct upkeep_fixture : node_fixture {
+  scratch_directory archives = {};
+
   upkeep_fixture() {
     start();
     REQUIRE(branch("op-1"));
@@ -30,6 +42,13 @@ struct upkeep_fixture : node_fixture {
   }
   import_request importing(const std::string& file) const {
     return {.file = file, .host = {"h1"}, .epoch = script->epoch};
+  }
+  /// Archives lie in a directory of the test's own.
+  void give_archives() {
+    state().services.find_archive =
+      [this](const std::string& name) -> expected<std::string> {
+      return archives.path() + "/" + name;
+    };
   }
   bool has_event(const std::string& kind) const {
     return std::ranges::any_of(
@@ -84,6 +103,54 @@ TEST_CASE_METHOD(upkeep_fixture, "not all upkeep may wait for its turn",
     upkeep.queue.emplace_back([](const host_worker_actor&) {});
   CHECK(code_of(ask<verify_report>(verification("op-1"))) == ec::node_busy);
   CHECK(code_of(ask<archive_report>(exporting("a"))) == ec::node_busy);
+}
+
+TEST_CASE_METHOD(upkeep_fixture, "a snapshot goes into an archive and back",
+                 "[node][node_upkeep]") {
+  give_archives();
+  const auto packed = ask<archive_report>(exporting("a.ffsnap"));
+  REQUIRE(packed);
+  REQUIRE(packed->outcome == failure{});
+  CHECK(packed->file == archives.path() + "/a.ffsnap");
+  CHECK(packed->bytes == 1u << 20);
+  CHECK(packed->stored_bytes == std::filesystem::file_size(packed->file));
+  CHECK(code_of(ask<archive_report>(importing("a.ffsnap")))
+        == ec::snapshot_exists);
+  auto again = importing("a.ffsnap");
+  again.tag = {"again"};
+  const auto unpacked = ask<archive_report>(again);
+  REQUIRE(unpacked);
+  CHECK(unpacked->outcome == failure{});
+  CHECK(unpacked->tag.value == "again");
+  CHECK(state().snapshots.contains({"again"}));
+  CHECK(is_told(*script, "again"));
+  CHECK(restore("op-2", "again", "child"));
+}
+
+TEST_CASE_METHOD(upkeep_fixture, "an archive that is there stays as it is",
+                 "[node][node_upkeep][safety]") {
+  give_archives();
+  REQUIRE(ask<archive_report>(exporting("a.ffsnap")));
+  const auto path = archives.path() + "/a.ffsnap";
+  std::ofstream{path, std::ios::trunc} << "mine";
+  CHECK(code_of(ask<archive_report>(exporting("a.ffsnap")))
+        == ec::invalid_request);
+  CHECK(std::filesystem::file_size(path) == 4);
+}
+
+TEST_CASE_METHOD(upkeep_fixture, "a damaged snapshot is reported, not refused",
+                 "[node][node_upkeep][safety]") {
+  const auto& directory = state().snapshots.at({"op-1"}).directory;
+  {
+    auto file = std::fstream{directory + "/memory.bin",
+                             std::ios::in | std::ios::out | std::ios::binary};
+    REQUIRE(file);
+    file.seekp(5000) << "damage";
+  }
+  const auto report = ask<verify_report>(verification("op-1"));
+  REQUIRE(report);
+  CHECK(report->outcome.code == ec::snapshot_corrupt);
+  CHECK(report->outcome.message.find("memory") != std::string::npos);
 }
 
 TEST_CASE_METHOD(upkeep_fixture, "an archive's name is checked here again",
