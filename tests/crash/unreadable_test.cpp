@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "node/storage/file.hpp"
+#include "node/storage/sealed_directory.hpp"
 #include "tests/support/scratch.hpp"
 #include "tests/support/store_life.hpp"
 
@@ -19,15 +20,14 @@ TEST_CASE("a flat record that cannot be read costs no image",
   REQUIRE(life.flatten(2));
   REQUIRE(life.remove(1));
   life.close();
-  const auto directory = life.path() + "/snapshots/snap-2/";
-  const auto record = directory + "flat.json";
-  const auto text = read_small_file(record);
+  const auto directory = life.path() + "/snapshots/snap-2";
+  const auto text = read_small_file(directory + "/" + manifest_file);
   REQUIRE(text);
-  REQUIRE(write_durably(record, "unreadable"));
-  REQUIRE(life.open());
-  life.close();
-  REQUIRE(write_durably(record, *text));
-  REQUIRE(life.open());
-  CHECK(life.store().verify({"snap-2"}, {}));
-  CHECK(life.store().problems().empty());
+  const auto manifest = manifest_from_text(*text, directory);
+  REQUIRE(manifest);
+  REQUIRE(write_durably(directory + "/flat.json", "unreadable"));
+  const auto cleared = clear_leftovers(directory, *manifest);
+  REQUIRE(cleared);
+  CHECK_FALSE(*cleared);
+  CHECK(path_exists(directory + "/" + memory_file));
 }
