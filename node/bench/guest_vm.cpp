@@ -21,8 +21,7 @@ namespace {
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
-constexpr auto start_limit = 60s;
-constexpr auto check_limit = 60s;
+constexpr auto stop_limit = 60s;
 constexpr auto look_interval = 20ms;
 /// Past its boot.
 constexpr uint64_t first_counter = 2000;
@@ -93,14 +92,14 @@ expected<std::unique_ptr<guest_vm>> guest_vm::start(vmm_driver& driver,
     what.spec.qemu_arguments = {"-qmp", "unix:" + vm->directory_
                                           + "/hand.sock,server=on,wait=off"};
   }
-  auto started = driver.start(what, clock::now() + start_limit);
+  auto started = driver.start(what, clock::now() + plan.patience);
   if (!started)
     return tl::unexpected(started.error());
   vm->vmm_ = *started;
   const auto console = plan.owner == vm_owner::hand
                          ? vm->directory_ + "/" + qemu::debug_socket
                          : vm->vmm_->describe().debug_console;
-  if (auto heard = vm->listen(console); !heard)
+  if (auto heard = vm->listen(console, plan.patience); !heard)
     return tl::unexpected(heard.error());
   return vm;
 }
@@ -116,13 +115,14 @@ status guest_vm::start_by_hand(const guest_plan& plan) {
   if (pid_ == 0)
     become(words, directory_, parent);
   // The driver attaches to what is there.
-  auto heard = listen(directory_ + "/" + qemu::debug_socket);
+  auto heard = listen(directory_ + "/" + qemu::debug_socket, plan.patience);
   watch_.reset();
   return heard;
 }
 
-status guest_vm::listen(const std::string& console) {
-  const auto until = clock::now() + start_limit;
+status guest_vm::listen(const std::string& console,
+                        std::chrono::seconds patience) {
+  const auto until = clock::now() + patience;
   auto opened = guest::guest_watch::open(console, until);
   if (!opened)
     return tl::unexpected(opened.error());
@@ -134,7 +134,7 @@ status guest_vm::listen(const std::string& console) {
 guest_vm::~guest_vm() {
   watch_.reset();
   if (vmm_)
-    std::ignore = vmm_->stop(clock::now() + start_limit);
+    std::ignore = vmm_->stop(clock::now() + stop_limit);
   if (pid_ > 0) {
     kill(pid_, SIGKILL);
     waitpid(pid_, nullptr, 0);
@@ -148,15 +148,16 @@ expected<hand_capture> guest_vm::by_hand() const {
 }
 
 status check_snapshot(vmm_driver& driver, const snapshot_files& files,
-                      guest_plan plan) {
+                      guest_plan plan, std::chrono::seconds limit) {
   plan.snapshot = files;
   plan.owner = vm_owner::driver;
+  plan.patience = limit;
   const auto child = guest_vm::start(driver, plan);
   if (!child)
     return tl::unexpected(child.error());
   const auto& watch = (*child)->watch();
   const auto pages = ring_mib(plan.memory_mib) * mib_pages;
-  const auto until = clock::now() + check_limit;
+  const auto until = clock::now() + limit;
   uint64_t first = 0;
   while (clock::now() < until && !watch.ended()) {
     const auto state = watch.state();

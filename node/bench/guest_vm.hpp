@@ -25,6 +25,7 @@ struct guest_plan {
   uint64_t rate_mib = 0; // 0: it sleeps between its ticks
   vm_owner owner = vm_owner::driver;
   std::optional<snapshot_files> snapshot = {}; // set: a child of it
+  std::chrono::seconds patience{60};           // until it is heard
 };
 
 /// How much of its memory the guest writes in turn.
@@ -49,7 +50,7 @@ private:
   explicit guest_vm(std::string directory) : directory_(std::move(directory)) {}
 
   status start_by_hand(const guest_plan& plan);
-  status listen(const std::string& console);
+  status listen(const std::string& console, std::chrono::seconds patience);
 
   std::string directory_;
   int pid_ = 0; // of a VM that was started by hand
@@ -59,7 +60,8 @@ private:
 
 /// Starts a child of a snapshot and waits until it has looked at all of its
 /// memory: snapshot_corrupt with the guest's own words when it found it torn.
+/// deadline_exceeded when it does not get so far within `limit`.
 status check_snapshot(vmm_driver& driver, const snapshot_files& files,
-                      guest_plan plan);
+                      guest_plan plan, std::chrono::seconds limit);
 
 } // namespace forkfleet::bench

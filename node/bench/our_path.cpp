@@ -111,7 +111,7 @@ expected<branch_report> our_path::take(uint64_t number, branch_mode mode) {
   auto result = node_->branch(vmm_, tag_of(number), mode);
   if (result.report.outcome)
     return tl::unexpected(result.report.outcome);
-  if (result.snapshot.depth > node_->policy().chain_depth)
+  if (result.snapshot.depth >= node_->policy().chain_depth)
     flattener_->begin(result.snapshot.tag);
   return std::move(result.report);
 }

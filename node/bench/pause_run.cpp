@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -84,6 +85,7 @@ private:
   std::unique_ptr<branch_place> place_ = {};
   pause_results results_ = {};
   uint64_t vms_ = 0;
+  std::set<uint64_t> torn_ = {}; // memories with a negative control
 };
 
 void pause_bench::describe() {
@@ -141,7 +143,8 @@ status pause_bench::run_vm(uint64_t memory, uint64_t rate, vm_owner owner,
         continue;
       add((*vm)->capture(ways[place], number, plan_.checks > 0));
     }
-  if (plan_.checks > 0 && rate > 0 && owner == vm_owner::driver && !is_over())
+  if (plan_.checks > 0 && rate > 0 && owner == vm_owner::driver && !is_over()
+      && torn_.insert(memory).second)
     tear(**vm, name);
   return keep();
 }

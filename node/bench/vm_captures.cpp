@@ -24,6 +24,9 @@ constexpr auto gap_limit = 6s;
 constexpr auto hearing_slack = 20ms;
 /// Long enough for the guest to have rewritten much of its memory.
 constexpr auto torn_distance = 1s;
+/// A torn child may hang at once.
+constexpr auto check_limit = 60s;
+constexpr auto torn_limit = 20s;
 constexpr uint64_t piece_bytes = 1u << 20;
 
 branch_mode mode_of(capture_way way) {
@@ -141,8 +144,9 @@ void vm_captures::check(pause_sample& sample) {
   const auto files = place_.store().open(last_);
   auto child = plan_;
   child.name = "child";
-  const auto checked = files ? check_snapshot(driver_, *files, child)
-                             : status{tl::unexpected(files.error())};
+  const auto checked = files
+                         ? check_snapshot(driver_, *files, child, check_limit)
+                         : status{tl::unexpected(files.error())};
   sample.check = checked ? check_outcome::right : check_outcome::wrong;
   if (!checked)
     sample.remark =
@@ -219,7 +223,7 @@ expected<std::string> vm_captures::find_torn() {
     return tl::unexpected(files.error());
   auto child = plan_;
   child.name = "torn";
-  const auto checked = check_snapshot(driver_, *files, child);
+  const auto checked = check_snapshot(driver_, *files, child, torn_limit);
   unlink((plan_.directory + "/torn").c_str());
   last_ = late;
   forget_old();
