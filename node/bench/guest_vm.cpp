@@ -153,6 +153,9 @@ status check_snapshot(vmm_driver& driver, const snapshot_files& files,
   plan.owner = vm_owner::driver;
   plan.patience = limit;
   const auto child = guest_vm::start(driver, plan);
+  // What its driver refuses is not the guest's own finding.
+  if (!child && child.error().code != ec::deadline_exceeded)
+    return fail(ec::vmm_refused, to_string(child.error()));
   if (!child)
     return tl::unexpected(child.error());
   const auto& watch = (*child)->watch();

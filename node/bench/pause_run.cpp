@@ -137,6 +137,10 @@ status pause_bench::run_vm(uint64_t memory, uint64_t rate, vm_owner owner,
     fmt::print("{}: {}\n", name, to_string(vm.error()));
     return keep();
   }
+  if (owner == vm_owner::driver)
+    if (auto base = (*vm)->take_base(); !base)
+      results_.about.remarks.push_back(
+        name + ", first snapshot: " + to_string(base.error()));
   for (uint64_t number = 1; number <= captures && !is_over(); ++number)
     for (const auto place : rotated(ways.size(), number)) {
       if (is_over() || (*vm)->lacks(ways[place]))

@@ -64,6 +64,15 @@ vm_captures::start(vmm_driver& driver, branch_place& place, guest_plan plan) {
   return result;
 }
 
+status vm_captures::take_base() {
+  const auto tag = fresh_tag();
+  const auto taken = place_.branch(vm_->driven(), tag, branch_mode::full);
+  if (taken.report.outcome)
+    return tl::unexpected(taken.report.outcome);
+  last_ = tag;
+  return {};
+}
+
 snapshot_tag vm_captures::fresh_tag() {
   return {plan_.name + "-" + std::to_string(++tags_)};
 }
@@ -184,7 +193,7 @@ expected<snapshot_files> vm_captures::torn_files(const snapshot_tag& early,
   auto files = place_.store().open(early);
   if (!first || !second || !files)
     return fail(ec::io_failed, "the snapshots to tear cannot be opened");
-  const auto path = plan_.directory + "/torn";
+  const auto path = plan_.directory + "/torn-memory";
   unlink(path.c_str());
   const auto fd = open_file(path, O_RDWR | O_CREAT | O_EXCL);
   if (!fd)
@@ -224,7 +233,7 @@ expected<std::string> vm_captures::find_torn() {
   auto child = plan_;
   child.name = "torn";
   const auto checked = check_snapshot(driver_, *files, child, torn_limit);
-  unlink((plan_.directory + "/torn").c_str());
+  unlink((plan_.directory + "/torn-memory").c_str());
   last_ = late;
   forget_old();
   if (checked)

@@ -23,6 +23,10 @@ public:
   static expected<std::unique_ptr<vm_captures>>
   start(vmm_driver& driver, branch_place& place, guest_plan plan);
 
+  /// Takes a full snapshot that is in no table, so that the first diff has a
+  /// base.
+  status take_base();
+
   /// Captures once. A failure stands in the sample's remark.
   pause_sample capture(capture_way way, uint64_t number, bool checked);
 
