@@ -10,15 +10,15 @@
 namespace forkfleet::shell {
 namespace {
 
-constexpr const char* program = "forkfleet-bench";
+constexpr const char* bench_program = "forkfleet-bench";
 
 exit_code run_bench(session& io, const config::invocation& given) {
-  const auto path = find_program(program, io.env);
+  const auto path = find_program(bench_program, io.env);
   if (!path)
     return tell(io, given, path.error());
   const auto& verb = given.verb->path;
   auto words = config::words_of(given, verb.substr(verb.find(' ') + 1));
-  words.insert(words.begin(), program);
+  words.insert(words.begin(), bench_program);
   std::vector<char*> pointers;
   for (auto& word : words)
     pointers.push_back(word.data());
