@@ -21,6 +21,7 @@ namespace forkfleet::keeper {
 namespace {
 
 constexpr auto guard_patience = std::chrono::seconds{3};
+constexpr auto tracker_patience = std::chrono::seconds{2};
 
 // The threads that drain a pipe; each ends with its pipe.
 std::atomic<int> pipes_draining = 0;
@@ -67,7 +68,7 @@ status keeper::start() {
   }
   if (settings_.vmm.empty())
     return {};
-  return vmm_.start(settings_.vmm, settings_.leash_pid > 0);
+  return vmm_.start(settings_);
 }
 
 void keeper::run() {
@@ -178,6 +179,8 @@ void keeper::answer(client& x, std::string_view request, unique_fd passed) {
     say(x, x.is_expired ? "expired" : "in-time");
     x.is_armed = false;
     x.is_expired = false;
+  } else if (request == "tracker") {
+    give_tracker(x);
   } else if (request == "leave") {
     leaves_ = true;
   } else {
@@ -199,6 +202,15 @@ void keeper::guard(client& x, unique_fd pipe) {
              .substr(0, qemu::keeper_message_max));
 }
 
+void keeper::give_tracker(const client& x) {
+  const auto tracker = vmm_.tracker(clock::now() + tracker_patience);
+  if (tracker)
+    say(x, "tracker", *tracker);
+  else
+    say(x, ("untracked " + tracker.error().message)
+             .substr(0, qemu::keeper_message_max));
+}
+
 void keeper::drop(client& x, std::string_view why) {
   if (x.is_armed) {
     log_line("node.lost", why);
@@ -210,10 +222,10 @@ void keeper::drop(client& x, std::string_view why) {
   idle_since_ = clock::now();
 }
 
-void keeper::say(const client& x, std::string_view text) {
+void keeper::say(const client& x, std::string_view text, int pass) {
   // A node that does not read is as good as gone; its lease tells.
   static_cast<void>(
-    qemu::send_text(x.socket.get(), text, -1, clock::now()).has_value());
+    qemu::send_text(x.socket.get(), text, pass, clock::now()).has_value());
 }
 
 void keeper::leash_pulled() {

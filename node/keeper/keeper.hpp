@@ -54,8 +54,9 @@ private:
   void serve(client& x);
   void answer(client& x, std::string_view request, unique_fd passed);
   void guard(client& x, unique_fd pipe);
+  void give_tracker(const client& x);
   void drop(client& x, std::string_view why);
-  static void say(const client& x, std::string_view text);
+  static void say(const client& x, std::string_view text, int pass = -1);
   void leash_pulled();
 
   options settings_;

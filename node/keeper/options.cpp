@@ -7,7 +7,7 @@ namespace forkfleet::keeper {
 
 const char* const usage =
   "forkfleet-keeper --directory DIR [--watchdog SOCKET] [--leash PID] "
-  "[-- VMM ARGUMENT...]\n"
+  "[--preload LIBRARY [--overlay FILE]] [-- VMM ARGUMENT...]\n"
   "Starts and guards one VM for forkfleet-node, which calls it.\n";
 
 namespace {
@@ -38,6 +38,10 @@ expected<options> parse_options(const std::vector<std::string>& arguments) {
       result.directory = value;
     else if (name == "--watchdog")
       result.watchdog = value;
+    else if (name == "--preload")
+      result.preload = value;
+    else if (name == "--overlay")
+      result.overlay = value;
     else if (name != "--leash")
       return fail(ec::invalid_request, name + ": unknown option");
     else if (auto taken = take_leash(value, result); !taken)
@@ -45,6 +49,8 @@ expected<options> parse_options(const std::vector<std::string>& arguments) {
   }
   if (result.directory.empty())
     return fail(ec::invalid_request, "--directory is missing");
+  if (!result.overlay.empty() && result.preload.empty())
+    return fail(ec::invalid_request, "--overlay needs --preload");
   return result;
 }
 

@@ -13,12 +13,15 @@ namespace forkfleet::keeper {
 struct options {
   std::string directory = {};
   std::string watchdog = {}; // relative to the directory, or absolute
+  std::string preload = {};  // a library put into the VM; empty: none
+  std::string overlay = {};  // what that maps over the base; empty: nothing
   int leash_pid = 0;
   std::vector<std::string> vmm = {}; // empty: only guard
 };
 
 /// Reads `forkfleet-keeper --directory DIR [--watchdog SOCKET] [--leash PID]
-/// [-- VMM ARGUMENT...]`; invalid_request names what is wrong.
+/// [--preload LIBRARY [--overlay FILE]] [-- VMM ARGUMENT...]`;
+/// invalid_request names what is wrong.
 expected<options> parse_options(const std::vector<std::string>& arguments);
 
 /// How it is called, for people.

@@ -5,7 +5,9 @@
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
+#include <string_view>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +15,8 @@
 
 #include "actors/durable_file.hpp"
 #include "node/keeper/log.hpp"
+#include "node/preload/preload.hpp"
+#include "node/qemu/unix_socket.hpp"
 
 namespace forkfleet::keeper {
 
@@ -20,9 +24,47 @@ namespace {
 
 constexpr int exec_failed = 127;
 
+// A program's arguments and environment, as exec takes them.
+struct start_words {
+  std::vector<char*> arguments = {};
+  std::vector<char*> environment = {};
+};
+
+std::vector<char*> pointers(const std::vector<std::string>& words) {
+  auto result = std::vector<char*>{};
+  for (const auto& word : words)
+    result.push_back(const_cast<char*>(word.c_str()));
+  result.push_back(nullptr);
+  return result;
+}
+
+// Our own environment and what the preload library reads.
+std::vector<std::string> environment_for(const options& settings, int offer) {
+  auto result = std::vector<std::string>{};
+  for (char** word = environ; *word; ++word)
+    if (settings.preload.empty()
+        || !std::string_view{*word}.starts_with("LD_PRELOAD="))
+      result.emplace_back(*word);
+  if (settings.preload.empty())
+    return result;
+  result.push_back("LD_PRELOAD=" + settings.preload);
+  result.push_back(fmt::format("{}={}", preload::tracker_variable, offer));
+  if (!settings.overlay.empty())
+    result.push_back(
+      fmt::format("{}={}", preload::overlay_variable, settings.overlay));
+  return result;
+}
+
+expected<std::array<unique_fd, 2>> make_sockets() {
+  auto ends = std::array<int, 2>{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    return tl::unexpected(errno_failure(errno, "socketpair"));
+  return std::array{unique_fd{ends[0]}, unique_fd{ends[1]}};
+}
+
 // In the child, between fork and exec: only calls that are safe there.
-[[noreturn]] void become_vmm(char* const* argv, int log, int report,
-                             pid_t leash) {
+[[noreturn]] void become_vmm(const start_words& words, int log, int report,
+                             int offer, pid_t leash) {
   if (leash > 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != leash)
@@ -32,7 +74,11 @@ constexpr int exec_failed = 127;
   ::dup2(log, STDERR_FILENO);
   for (const int number : {SIGHUP, SIGINT, SIGPIPE})
     ::signal(number, SIG_DFL);
-  ::execv(argv[0], argv);
+  // The VM inherits the socket, and nothing else.
+  if (offer >= 0)
+    ::fcntl(offer, F_SETFD, 0);
+  ::execve(words.arguments.front(), words.arguments.data(),
+           words.environment.data());
   const int error = errno;
   [[maybe_unused]] const auto told = ::write(report, &error, sizeof error);
   ::_exit(exec_failed);
@@ -48,11 +94,14 @@ int exec_error(int report) {
 
 } // namespace
 
-status vmm_child::start(const std::vector<std::string>& argv, bool leashed) {
-  auto pointers = std::vector<char*>{};
-  for (const auto& argument : argv)
-    pointers.push_back(const_cast<char*>(argument.c_str()));
-  pointers.push_back(nullptr);
+status vmm_child::start(const options& settings) {
+  auto offer = make_sockets();
+  if (!offer)
+    return tl::unexpected(offer.error());
+  const bool is_preloaded = !settings.preload.empty();
+  const auto environment =
+    environment_for(settings, is_preloaded ? (*offer)[1].get() : -1);
+  const auto words = start_words{pointers(settings.vmm), pointers(environment)};
   const auto log =
     unique_fd{::open(vmm_log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
   auto ends = std::array<int, 2>{};
@@ -61,20 +110,41 @@ status vmm_child::start(const std::vector<std::string>& argv, bool leashed) {
   const auto report = unique_fd{ends[0]};
   auto report_end = unique_fd{ends[1]};
   ::unlink(exit_file);
-  const auto parent = leashed ? ::getpid() : 0;
+  const auto parent = settings.leash_pid > 0 ? ::getpid() : 0;
   const auto pid = ::fork();
   if (pid < 0)
     return tl::unexpected(errno_failure(errno, "fork"));
   if (pid == 0)
-    become_vmm(pointers.data(), log.get(), report_end.get(), parent);
+    become_vmm(words, log.get(), report_end.get(),
+               is_preloaded ? (*offer)[1].get() : -1, parent);
   report_end.reset();
   if (const int error = exec_error(report.get()); error != 0) {
     ::waitpid(pid, nullptr, 0);
-    return tl::unexpected(errno_failure(error, argv.front()));
+    return tl::unexpected(errno_failure(error, settings.vmm.front()));
   }
+  if (is_preloaded)
+    offer_ = std::move((*offer)[0]);
   pidfd_ = qemu::open_pid(pid);
   id_ = qemu::identify(pid);
   return {};
+}
+
+expected<int> vmm_child::tracker(deadline_point until) {
+  if (offer_) {
+    auto room = std::array<char, 256>{};
+    auto got = qemu::receive(offer_.get(), room, until);
+    if (!got && got.error().code == ec::deadline_exceeded)
+      return fail(ec::unsupported, "the VM has not offered it yet");
+    offer_.reset();
+    no_tracker_ = "the preload library was not loaded into the VM";
+    if (got && got->bytes > 0)
+      no_tracker_.assign(room.data(), got->bytes);
+    if (got)
+      tracker_ = std::move(got->passed);
+  }
+  if (!tracker_)
+    return fail(ec::unsupported, no_tracker_);
+  return tracker_.get();
 }
 
 void vmm_child::kill() const {
@@ -96,6 +166,7 @@ void vmm_child::reap() {
     log_line("exit.lost", to_string(kept.error()));
   id_ = {};
   pidfd_.reset();
+  tracker_.reset();
 }
 
 } // namespace forkfleet::keeper

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prefaulted memory that a stopped copy goes to: as large as the guest's,
-// kept between branches because filling page tables takes longer than the
-// copy itself.
+// Prefaulted memory that captured pages go to, kept between branches because
+// filling page tables takes longer than the copy itself.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +13,10 @@
 
 namespace forkfleet::qemu {
 
-/// Anonymous memory; every page is there.
+/// Anonymous memory, of which a part at the beginning is there for certain.
 class arena {
 public:
-  /// io_failed when the host has too little memory to spare.
+  /// Reserves addresses only.
   static expected<std::unique_ptr<arena>> make(uint64_t bytes);
   ~arena();
   arena(const arena&) = delete;
@@ -25,9 +24,20 @@ public:
 
   std::span<uint8_t> bytes() const { return bytes_; }
 
+  /// How much of it was made ready: can be written without a fault.
+  uint64_t ready_bytes() const { return ready_; }
+
+  /// Makes the first `bytes` ready. io_failed when the host has too little
+  /// memory to spare.
+  status make_ready(uint64_t bytes);
+
+  /// Gives back what lies behind the first `bytes`.
+  void trim(uint64_t bytes) noexcept;
+
 private:
   explicit arena(std::span<uint8_t> bytes) : bytes_{bytes} {}
   std::span<uint8_t> bytes_;
+  uint64_t ready_ = 0;
 };
 
 /// The arenas of a driver. Thread-safe.
@@ -36,13 +46,17 @@ public:
   /// The most arenas that are kept while nobody uses them.
   static constexpr std::size_t kept_max = 2;
 
-  /// One of at least `bytes`; its content is what the last user left.
-  expected<std::unique_ptr<arena>> take(uint64_t bytes);
+  /// One of at least `bytes`, of which the first `ready_bytes` are ready; its
+  /// content is what the last user left.
+  expected<std::unique_ptr<arena>> take(uint64_t bytes, uint64_t ready_bytes);
 
-  /// Takes one back, or frees it when enough are kept.
+  /// Takes one back, or frees it when enough are kept. Keeps of it what was
+  /// made ready.
   void give_back(std::unique_ptr<arena> x);
 
 private:
+  std::unique_ptr<arena> take_kept(uint64_t bytes);
+
   std::mutex mutex_ = {};
   std::vector<std::unique_ptr<arena>> kept_ = {};
 };

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "node/qemu/capture_method.hpp"
+#include "node/qemu/delta_sink.hpp"
 #include "node/qemu/migration.hpp"
 #include "node/qemu/stream_task.hpp"
 
@@ -11,10 +12,8 @@ namespace forkfleet::qemu {
 
 namespace {
 
-std::chrono::microseconds unix_now() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-    std::chrono::system_clock::now().time_since_epoch());
-}
+// Measured: a millisecond for 256 MiB in pages of 4 KiB.
+constexpr uint64_t arm_bytes_per_microsecond = 256ull << 10;
 
 class background_capture : public capture_method {
 public:
@@ -23,6 +22,14 @@ public:
 
   std::string_view name() const override { return "background-snapshot"; }
   bool resumes_itself() const override { return true; }
+
+  // Arming takes longer the more memory there is.
+  capture_forecast forecast() const override {
+    auto result = x_.model.forecast_of(0);
+    result.pause += std::chrono::microseconds{
+      static_cast<int64_t>(x_.memory_bytes / arm_bytes_per_microsecond)};
+    return result;
+  }
 
   status prepare(const capture_plan& plan, deadline_point until) override {
     if (auto idle = wait_until_idle(x_.qmp, until); !idle)
@@ -37,9 +44,15 @@ public:
     if (auto given = give_fd(x_.qmp, pipe->writer.get(), until); !given)
       return given;
     stage_ = stage::prepared;
-    sink_ = std::make_shared<gated_sink>(*plan.memory, plan.vmstate_fd);
+    memory_ = plan.memory;
+    const bool is_diff = plan.scope == capture_scope::changed;
+    if (is_diff)
+      delta_.emplace(*plan.memory, plan.base.image);
+    sink_ = std::make_shared<gated_sink>(
+      is_diff ? static_cast<memory_sink&>(*delta_) : *plan.memory,
+      plan.vmstate_fd);
     task_.emplace(std::move(pipe->reader), sink_,
-                  split_plan{x_.memory_bytes, x_.memory_block});
+                  split_plan{x_.memory_bytes, x_.memory_block, is_diff});
     x_.qmp.forget_events();
     return {};
   }
@@ -70,7 +83,7 @@ public:
     // The guest ran on while QEMU made ready to stop it: it stood only since
     // QEMU's own stamp.
     if (stopped_at_.count() > 0)
-      stood_ = unix_now() - stopped_at_;
+      stood_ = stamp_now() - stopped_at_;
     if (sink_)
       sink_->open_gate();
   }
@@ -88,7 +101,9 @@ public:
                      .stood = stood_,
                      .memory_bytes = x_.memory_bytes,
                      .vmstate_bytes = sink_->vmstate_bytes_written()};
-    result.written_bytes = sink_->memory_bytes_written() + result.vmstate_bytes;
+    result.written_bytes = memory_->written_bytes() + result.vmstate_bytes;
+    if (pause_.count() > 0)
+      x_.model.paused(pause_, 0);
     return result;
   }
 
@@ -107,6 +122,8 @@ private:
 
   capture_context x_;
   stage stage_ = stage::idle;
+  memory_sink* memory_ = nullptr;
+  std::optional<delta_sink> delta_ = {}; // outlives every write of `sink_`
   std::shared_ptr<gated_sink> sink_ = {};
   std::optional<stream_task> task_ = {};
   std::chrono::microseconds stopped_at_{0};

@@ -10,6 +10,8 @@
 
 #include "node/qemu/arena.hpp"
 #include "node/qemu/keeper_link.hpp"
+#include "node/qemu/page_tracker.hpp"
+#include "node/qemu/pause_model.hpp"
 #include "node/qemu/qmp_client.hpp"
 #include "node/vmm.hpp"
 
@@ -20,10 +22,13 @@ struct capture_context {
   qmp_client& qmp;
   keeper_link* keeper; // null: nobody guards the guest
   arena_pool& arenas;
+  pause_model& model;
+  page_tracker* tracker;              // null: changes are not tracked
   std::vector<std::string>& warnings; // for the report
   uint64_t memory_bytes = 0;
   std::string memory_block = {}; // empty: the one block of that size
   std::string memory_path = {};  // the image that a child maps
+  uint64_t memory_begin = 0;     // its address in QEMU; 0: not known
   std::string machine_type = {}; // as QEMU names it
 };
 
@@ -39,7 +44,17 @@ public:
   /// Whether the guest runs again by itself after a capture.
   virtual bool resumes_itself() const = 0;
 
+  /// Whether what it takes is what the tracker found.
+  virtual bool is_tracked() const { return false; }
+
   virtual status prepare(const capture_plan& plan, deadline_point until) = 0;
+
+  /// The pause, as things stand since `prepare` or `refine`.
+  virtual capture_forecast forecast() const = 0;
+
+  /// One more pass, where there are any.
+  virtual status refine(deadline_point) { return {}; }
+
   virtual status pause(deadline_point until) = 0;
   virtual status capture(deadline_point until) = 0;
 
@@ -51,6 +66,13 @@ public:
   /// Ends it without harm; the plan's files are not touched afterwards.
   virtual void abandon() noexcept = 0;
 };
+
+/// Copies what changes while the guest runs, and the rest while it stands.
+/// Needs a tracker.
+std::unique_ptr<capture_method> make_tracked_capture(capture_context x);
+
+/// Copies what a child has of its own while it stands. Only for `changed`.
+std::unique_ptr<capture_method> make_page_map_capture(capture_context x);
 
 /// Write-protects memory and streams it out while the guest runs.
 std::unique_ptr<capture_method> make_background_capture(capture_context x);
@@ -69,5 +91,8 @@ status guard_capture(capture_context& x, int pipe, deadline_point until);
 /// The pause by QEMU's own stamps, from its STOP and RESUME events; 0 when
 /// one of them is missing.
 std::chrono::microseconds stamped_pause(qmp_client& qmp);
+
+/// The time by the clock of QEMU's stamps.
+std::chrono::microseconds stamp_now();
 
 } // namespace forkfleet::qemu

@@ -1,39 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cerrno>
-#include <fcntl.h>
 #include <optional>
-#include <sys/mman.h>
 #include <utility>
 
-#include <fmt/format.h>
-
-#include "node/qemu/device_state.hpp"
+#include "node/qemu/guest_memory.hpp"
+#include "node/qemu/page_copy.hpp"
+#include "node/qemu/page_map.hpp"
+#include "node/qemu/state_saver.hpp"
 #include "node/qemu/stopped_capture.hpp"
-#include "node/storage/file.hpp"
 
 namespace forkfleet::qemu {
 
 namespace {
 
-constexpr auto clean_up_patience = std::chrono::seconds{2};
+// Room for the list of pages, so that none is made in the pause.
+constexpr std::size_t runs_expected = 1 << 16;
 
-// Reads QEMU's memory from outside, and its device state by
-// xen-save-devices-state, which needs no Xen.
+// Reads QEMU's memory from outside: all of it, or where the page map tells
+// what the guest has of its own, only that.
 class copy_capture : public stopped_capture {
 public:
-  using stopped_capture::stopped_capture;
-  ~copy_capture() override { copy_capture::abandon(); }
+  copy_capture(capture_context x, bool is_of_child)
+    : stopped_capture{std::move(x)}, is_of_child_{is_of_child}, saver_{x_.qmp} {
+  }
 
-  std::string_view name() const override { return "stopped-copy"; }
+  std::string_view name() const override {
+    return is_of_child_ ? "page-map" : "stopped-copy";
+  }
 
   void abandon() noexcept override {
     stopped_capture::abandon();
-    if (const auto set = std::exchange(fd_set_, {}))
-      static_cast<void>(
-        x_.qmp
-          .execute("remove-fd", json{{"fdset-id", *set}},
-                   std::chrono::steady_clock::now() + clean_up_patience)
-          .has_value());
+    saver_.release();
   }
 
   expected<capture_result> drain(deadline_point until) override {
@@ -44,55 +40,72 @@ public:
 
 private:
   status make_ready(deadline_point until) override {
-    auto memory =
-      guest_memory::open(x_.qmp.process(), x_.memory_bytes, x_.memory_path);
+    auto memory = guest_memory::open(x_.qmp.process(), x_.memory_bytes,
+                                     x_.memory_path, x_.memory_begin);
     if (!memory)
       return tl::unexpected(memory.error());
     memory_.emplace(std::move(*memory));
-    state_.reset(::memfd_create("device-state", MFD_CLOEXEC));
-    // QEMU asks for a descriptor that can only be written.
-    const auto writable =
-      unique_fd{::open(fmt::format("/proc/self/fd/{}", state_.get()).c_str(),
-                       O_WRONLY | O_CLOEXEC)};
-    if (!state_ || !writable)
-      return tl::unexpected(errno_failure(errno, "memory for device state"));
-    auto added =
-      x_.qmp.execute("add-fd", json::object(), until, writable.get());
-    if (!added)
-      return tl::unexpected(added.error());
-    fd_set_ = number_member(*added, "fdset-id");
-    return {};
+    found_.reserve(runs_expected);
+    todo_.emplace(x_.memory_bytes);
+    // What a child does not have of its own is its parent's, not zeros.
+    if (is_of_child_ || x_.memory_path.empty())
+      if (auto pages = page_map::open(x_.qmp.process().pid))
+        pages_.emplace(std::move(*pages));
+    if (is_of_child_ && !pages_)
+      return fail(ec::unsupported, "the page map cannot be read");
+    if (auto known = find(); !known)
+      return known;
+    expected_bytes_ = todo_->bytes();
+    return saver_.prepare(until);
   }
 
   status take(deadline_point until) override {
-    if (auto copied = memory_->copy(arena_->bytes(), touched_, until); !copied)
+    if (auto known = find(); !known)
+      return known;
+    if (auto copied = copy_pages(*memory_, *todo_, *buffer_); !copied)
       return copied;
-    const auto file = fmt::format("/dev/fdset/{}", *fd_set_);
-    return x_.qmp
-      .execute("xen-save-devices-state",
-               json{{"filename", file}, {"live", false}}, until)
-      .map([](const json&) {});
+    return saver_.save(until);
   }
+
+  // What is to be copied.
+  status find() {
+    todo_->clear();
+    if (!pages_) {
+      todo_->add({0, x_.memory_bytes});
+      return {};
+    }
+    if (auto done = pages_->scan(memory_->begin(), x_.memory_bytes,
+                                 page_question::own, false, found_);
+        !done)
+      return done;
+    for (const auto& run : found_)
+      if (is_of_child_ || !run.is_zero)
+        todo_->add(run.range);
+    return {};
+  }
+
+  bool rest_is_base() const override { return is_of_child_; }
 
   expected<std::vector<uint8_t>> device_state() override {
-    const auto size = file_size(state_.get(), "device state");
-    if (!size || *size > state_bytes_max)
-      return fail(ec::io_failed, "the device state has no sensible size");
-    auto saved = std::vector<uint8_t>(*size);
-    if (auto done = read_at(state_.get(), saved, 0, "device state"); !done)
-      return tl::unexpected(done.error());
-    return loadable_device_state(saved, x_.machine_type);
+    return saver_.loadable(x_.machine_type);
   }
 
+  bool is_of_child_;
+  state_saver saver_;
   std::optional<guest_memory> memory_ = {};
-  unique_fd state_ = {};
-  std::optional<uint64_t> fd_set_ = {};
+  std::optional<page_map> pages_ = {};
+  std::optional<page_set> todo_ = {};
+  std::vector<page_run> found_ = {};
 };
 
 } // namespace
 
 std::unique_ptr<capture_method> make_copy_capture(capture_context x) {
-  return std::make_unique<copy_capture>(std::move(x));
+  return std::make_unique<copy_capture>(std::move(x), false);
+}
+
+std::unique_ptr<capture_method> make_page_map_capture(capture_context x) {
+  return std::make_unique<copy_capture>(std::move(x), true);
 }
 
 } // namespace forkfleet::qemu

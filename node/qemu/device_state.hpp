@@ -12,6 +12,9 @@
 
 namespace forkfleet::qemu {
 
+/// The most device state that is taken.
+inline constexpr uint64_t state_bytes_max = 1ull << 30;
+
 /// The stream: the configuration section with the machine's name after the
 /// header, and an empty description of the format at the end. vmm_refused
 /// when `saved` does not look like a saved state.

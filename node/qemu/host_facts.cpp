@@ -147,4 +147,11 @@ uint64_t available_memory_bytes() {
   return 0;
 }
 
+std::size_t mappings_max() {
+  constexpr std::size_t kernel_default = 65530;
+  auto file = std::ifstream{"/proc/sys/vm/max_map_count"};
+  std::size_t count = 0;
+  return file >> count ? count : kernel_default;
+}
+
 } // namespace forkfleet::qemu

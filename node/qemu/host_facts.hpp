@@ -34,4 +34,7 @@ expected<std::string> file_fingerprint(const std::string& path);
 /// swapping; 0 when it cannot be told.
 uint64_t available_memory_bytes();
 
+/// How many mappings a process may have.
+std::size_t mappings_max();
+
 } // namespace forkfleet::qemu

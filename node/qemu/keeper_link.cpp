@@ -24,6 +24,10 @@ status start_keeper(const keeper_command& command, deadline_point until) {
     std::vector<std::string>{command.keeper, "--directory", command.directory};
   if (!command.watchdog.empty())
     argv.insert(argv.end(), {"--watchdog", command.watchdog});
+  if (!command.preload.empty())
+    argv.insert(argv.end(), {"--preload", command.preload});
+  if (!command.overlay.empty())
+    argv.insert(argv.end(), {"--overlay", command.overlay});
   if (command.leash_pid > 0)
     argv.insert(argv.end(), {"--leash", fmt::format("{}", command.leash_pid)});
   if (!command.vmm.empty()) {
@@ -87,6 +91,21 @@ expected<bool> keeper_link::resumed(deadline_point until) {
   return *reply == "in-time";
 }
 
+expected<unique_fd> keeper_link::tracker(deadline_point until) {
+  if (auto said = say("tracker", -1, until); !said)
+    return tl::unexpected(said.error());
+  auto passed = unique_fd{};
+  auto reply = hear(until, &passed);
+  if (!reply)
+    return tl::unexpected(reply.error());
+  if (passed)
+    return passed;
+  constexpr std::string_view untracked = "untracked ";
+  if (reply->starts_with(untracked))
+    return fail(ec::unsupported, reply->substr(untracked.size()));
+  return fail(ec::vmm_unreachable, path_ + ": unexpected: " + *reply);
+}
+
 void keeper_link::leave() noexcept {
   // It leaves at the end of the connection, too, only later.
   static_cast<void>(
@@ -101,13 +120,16 @@ status keeper_link::say(std::string_view text, int pass, deadline_point until) {
   return {};
 }
 
-expected<std::string> keeper_link::hear(deadline_point until) {
+expected<std::string> keeper_link::hear(deadline_point until,
+                                        unique_fd* passed) {
   auto room = std::array<char, keeper_message_max>{};
   auto got = receive(socket_.get(), room, until);
   if (!got)
     return fail(got.error().code, path_ + ": " + got.error().message);
   if (got->bytes == 0)
     return fail(ec::vmm_unreachable, path_ + ": the keeper has left");
+  if (passed)
+    *passed = std::move(got->passed);
   return std::string{room.data(), got->bytes};
 }
 

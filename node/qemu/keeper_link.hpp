@@ -4,9 +4,10 @@
 // from breaking.
 //
 // One text per message. From the node: `hello`, `guard` (with the pipe's read
-// end beside it, or nothing), `lease MILLISECONDS`, `resumed`, `leave`. From
-// the keeper: `hello KEEPER_PID VMM_PID VMM_START_TICKS`, `guarded` or
-// `unguarded WHY`, nothing, `in-time` or `expired`, nothing.
+// end beside it, or nothing), `lease MILLISECONDS`, `resumed`, `tracker`,
+// `leave`. From the keeper: `hello KEEPER_PID VMM_PID VMM_START_TICKS`,
+// `guarded` or `unguarded WHY`, nothing, `in-time` or `expired`, `tracker` with
+// a userfaultfd beside it or `untracked WHY`, nothing.
 #pragma once
 
 #include <chrono>
@@ -35,6 +36,8 @@ struct keeper_command {
   std::string keeper = {};    // the helper's path
   std::string directory = {}; // the VM's own
   std::string watchdog = {};  // the second QMP socket; empty: there is none
+  std::string preload = {};   // put into the VM; empty: nothing
+  std::string overlay = {};   // what that maps over the base
   int leash_pid = 0;
   std::vector<std::string> vmm = {}; // empty: guard a VM that runs already
 };
@@ -67,6 +70,10 @@ public:
   /// the lease was over.
   expected<bool> resumed(deadline_point until);
 
+  /// The VM's own userfaultfd, with which its memory is tracked; the keeper
+  /// keeps it, too. unsupported says why there is none.
+  expected<unique_fd> tracker(deadline_point until);
+
   /// A keeper without a VM of its own leaves.
   void leave() noexcept;
 
@@ -75,7 +82,7 @@ private:
     : path_{std::move(path)}, socket_{std::move(socket)} {}
 
   status say(std::string_view text, int pass, deadline_point until);
-  expected<std::string> hear(deadline_point until);
+  expected<std::string> hear(deadline_point until, unique_fd* passed = nullptr);
 
   std::string path_;
   unique_fd socket_;

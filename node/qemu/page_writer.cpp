@@ -22,7 +22,8 @@ bool is_zero_page(byte_view page) {
 }
 
 status page_writer::page(uint64_t address, byte_view bytes) {
-  if (address != begin_ + run_.size() || run_.size() >= run_bytes_max) {
+  if (run_.empty() || address != begin_ + run_.size()
+      || run_.size() >= run_bytes_max) {
     if (auto done = flush(); !done)
       return done;
     begin_ = address;
@@ -31,12 +32,25 @@ status page_writer::page(uint64_t address, byte_view bytes) {
   return {};
 }
 
+status page_writer::zero(uint64_t address) {
+  if (zeros_.bytes() == 0 || address != zeros_.end) {
+    if (auto done = flush(); !done)
+      return done;
+    zeros_ = {address, address};
+  }
+  zeros_.end += guest_page_bytes;
+  return {};
+}
+
 status page_writer::flush() {
+  if (zeros_.bytes() > 0) {
+    auto done = sink_->zero(zeros_);
+    zeros_ = {};
+    return done;
+  }
   if (run_.empty())
     return {};
-  auto done = sink_.write(begin_, run_);
-  written_ += done ? run_.size() : 0;
-  begin_ += run_.size();
+  auto done = sink_->write(begin_, run_);
   run_.clear();
   return done;
 }
@@ -61,7 +75,7 @@ status gated_sink::data_page(uint64_t address, byte_view page) {
 }
 
 status gated_sink::zero_page(uint64_t address) {
-  return when_open([&] { return memory_.page(address, zeros); });
+  return when_open([&] { return memory_.zero(address); });
 }
 
 status gated_sink::device_state(byte_view bytes) {
@@ -83,11 +97,6 @@ void gated_sink::abandon() {
   const auto lock = std::lock_guard{mutex_};
   gate_ = gate::abandoned;
   changed_.notify_all();
-}
-
-uint64_t gated_sink::memory_bytes_written() const {
-  const auto lock = std::lock_guard{mutex_};
-  return memory_.written_bytes();
 }
 
 uint64_t gated_sink::vmstate_bytes_written() const {

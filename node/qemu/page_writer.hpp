@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes a capture's files: pages of memory at their addresses, neighbours in
-// one write, and the device state from the start on. Storage is not touched
-// before the gate opens, and never after the capture was abandoned.
+// Writes a capture's results: pages of memory to a sink, neighbours in one
+// write, and the device state to its file. Storage is not touched before the
+// gate opens, and never after the capture was abandoned.
 #pragma once
 
 #include <condition_variable>
@@ -21,22 +21,23 @@ bool is_zero_page(byte_view page);
 /// ends the use.
 class page_writer {
 public:
-  explicit page_writer(memory_sink& sink) : sink_{sink} {}
+  explicit page_writer(memory_sink& sink) : sink_{&sink} {}
 
   /// The bytes are copied; they are in the sink after `flush`.
   status page(uint64_t address, byte_view bytes);
 
+  /// The same for a page of zeros.
+  status zero(uint64_t address);
+
   /// Writes what was not yet written.
   status flush();
 
-  uint64_t written_bytes() const { return written_; }
-
 private:
   static constexpr std::size_t run_bytes_max = 1 << 20;
-  memory_sink& sink_;
+  memory_sink* sink_;
   uint64_t begin_ = 0;
-  uint64_t written_ = 0;
   std::vector<uint8_t> run_ = {}; // neighbours from `begin_` on
+  memory_range zeros_ = {};       // neighbours; empty when `run_` is not
 };
 
 /// Writes bytes one after the other; the same rules.
@@ -68,7 +69,6 @@ public:
   /// When it returns no write is under way, and none comes any more.
   void abandon();
 
-  uint64_t memory_bytes_written() const;
   uint64_t vmstate_bytes_written() const;
 
 private:

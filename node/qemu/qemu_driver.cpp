@@ -3,9 +3,12 @@
 
 #include <utility>
 
+#include "actors/durable_file.hpp"
 #include "node/qemu/arena.hpp"
 #include "node/qemu/attached_machine.hpp"
 #include "node/qemu/guest_status.hpp"
+#include "node/qemu/host_facts.hpp"
+#include "node/qemu/overlay_file.hpp"
 #include "node/qemu/qemu_vmm.hpp"
 #include "node/qemu/vm_launch.hpp"
 #include "node/qemu/vm_record.hpp"
@@ -48,10 +51,14 @@ struct qemu_driver::shared {
   expected<vmm_ptr> launch(const start_plan& plan, deadline_point until);
   expected<vmm_ptr> attach(const start_plan& plan, deadline_point until);
   expected<vmm_ptr> adopt(const start_plan& plan, deadline_point until);
+  expected<programs> find() const;
+  expected<keeper_command> command(const start_plan& plan, const machine& x,
+                                   const vm_record& record) const;
   status complete(const start_plan& plan, running_vm& vm, machine& x,
                   vm_record& record, deadline_point until);
   vmm_ptr make_vmm(const start_plan& plan, const vm_record& record,
-                   const machine& x, qemu_vmm_parts parts) const;
+                   const machine& x, qemu_vmm_parts parts,
+                   deadline_point until) const;
 };
 
 qemu_driver::qemu_driver(qemu_driver_settings settings)
@@ -73,28 +80,63 @@ expected<vmm_ptr> qemu_driver::adopt(const start_plan& plan,
   return shared_->adopt(plan, until);
 }
 
-expected<vmm_ptr> qemu_driver::shared::launch(const start_plan& plan,
-                                              deadline_point until) {
-  const auto found = find_programs(settings.qemu, settings.keeper);
+std::size_t qemu_driver::segments_max() const {
+  const auto found = shared_->find();
+  return found && !found->preload.empty() ? mappings_max() / 2 : 1;
+}
+
+expected<programs> qemu_driver::shared::find() const {
+  return find_programs({settings.qemu, settings.keeper, settings.preload});
+}
+
+// What starts the VM of this record; for a child of a chain with its overlay
+// written down.
+expected<keeper_command>
+qemu_driver::shared::command(const start_plan& plan, const machine& x,
+                             const vm_record& record) const {
+  const auto found = find();
   if (!found)
     return tl::unexpected(found.error());
+  auto result =
+    keeper_command{.keeper = found->keeper,
+                   .directory = plan.directory,
+                   .watchdog = watchdog_socket,
+                   .preload = found->preload,
+                   .leash_pid = plan.leash_pid,
+                   .vmm = command_line(x, {found->qemu, record.memory_path})};
+  if (!plan.snapshot || plan.snapshot->memory.is_flat())
+    return result;
+  if (result.preload.empty())
+    return fail(ec::unsupported,
+                "a child of a chain needs libforkfleet-preload.so beside the "
+                "program; flatten the snapshot, or set FORKFLEET_PRELOAD");
+  const auto text = overlay_text(plan.snapshot->memory);
+  if (!text)
+    return tl::unexpected(text.error());
+  result.overlay = path_in(plan, overlay_file);
+  if (auto kept = write_durably(result.overlay, *text); !kept)
+    return tl::unexpected(kept.error());
+  return result;
+}
+
+expected<vmm_ptr> qemu_driver::shared::launch(const start_plan& plan,
+                                              deadline_point until) {
   auto x = plan_machine(plan, settings.accelerator);
   if (!x)
     return tl::unexpected(x.error());
   auto record = vm_record{.qmp = path_in(plan, qmp_socket),
                           .watchdog = path_in(plan, watchdog_socket)};
-  if (plan.snapshot)
+  if (plan.snapshot) {
     record.memory_path = plan.snapshot->memory.files.front();
+    record.origin = plan.snapshot->info.root_hash;
+  }
   record.contract = to_contract(*x, "");
+  const auto starter = command(plan, *x, record);
+  if (!starter)
+    return tl::unexpected(starter.error());
   if (auto kept = save(record, plan.directory); !kept)
     return tl::unexpected(kept.error());
-  auto vm =
-    launch_vm({.keeper = found->keeper,
-               .directory = plan.directory,
-               .watchdog = watchdog_socket,
-               .leash_pid = plan.leash_pid,
-               .vmm = command_line(*x, {found->qemu, record.memory_path})},
-              until);
+  auto vm = launch_vm(*starter, until);
   if (!vm) {
     remove_vm_record(plan.directory);
     return tl::unexpected(vm.error());
@@ -105,7 +147,8 @@ expected<vmm_ptr> qemu_driver::shared::launch(const start_plan& plan,
     return tl::unexpected(done.error());
   }
   return make_vmm(plan, record, *x,
-                  {.qmp = std::move(vm->qmp), .keeper = std::move(vm->keeper)});
+                  {.qmp = std::move(vm->qmp), .keeper = std::move(vm->keeper)},
+                  until);
 }
 
 // The VM answers: loads a child's state, and remembers the VM for good.
@@ -116,6 +159,13 @@ status qemu_driver::shared::complete(const start_plan& plan, running_vm& vm,
   if (!type)
     return tl::unexpected(type.error());
   x.type = *type;
+  if (plan.snapshot) {
+    const auto begin =
+      find_child_memory(vm.qmp->process(), plan.snapshot->memory);
+    if (!begin)
+      return tl::unexpected(begin.error());
+    record.memory_begin = *begin;
+  }
   const auto running = plan.snapshot
                          ? load_child(*vm.qmp, *plan.snapshot, until)
                          : see_running(*vm.qmp, until);
@@ -142,7 +192,7 @@ expected<vmm_ptr> qemu_driver::shared::attach(const start_plan& plan,
   note_process(record, (*qmp)->process());
   if (auto kept = save(record, plan.directory); !kept)
     return tl::unexpected(kept.error());
-  return make_vmm(plan, record, *x, {.qmp = std::move(*qmp)});
+  return make_vmm(plan, record, *x, {.qmp = std::move(*qmp)}, until);
 }
 
 expected<vmm_ptr> qemu_driver::shared::adopt(const start_plan& plan,
@@ -175,13 +225,14 @@ expected<vmm_ptr> qemu_driver::shared::adopt(const start_plan& plan,
   auto parts = qemu_vmm_parts{.qmp = std::move(*qmp)};
   if (link)
     parts.keeper = std::move(*link);
-  return make_vmm(plan, *record, *x, std::move(parts));
+  return make_vmm(plan, *record, *x, std::move(parts), until);
 }
 
 vmm_ptr qemu_driver::shared::make_vmm(const start_plan& plan,
                                       const vm_record& record, const machine& x,
-                                      qemu_vmm_parts parts) const {
-  const auto found = find_programs(settings.qemu, settings.keeper);
+                                      qemu_vmm_parts parts,
+                                      deadline_point until) const {
+  const auto found = find();
   parts.replacement = {.keeper = found ? found->keeper : std::string{},
                        .directory = plan.directory,
                        .watchdog = record.watchdog,
@@ -191,9 +242,14 @@ vmm_ptr qemu_driver::shared::make_vmm(const start_plan& plan,
   parts.contract = record.contract;
   parts.memory_block = x.memory_block;
   parts.memory_path = record.memory_path;
+  parts.memory_begin = record.memory_begin;
+  parts.origin = record.origin;
   parts.attached = record.attached;
   parts.description = describe(plan, x, record);
-  return std::make_shared<qemu_vmm>(std::move(parts));
+  auto vm = std::make_shared<qemu_vmm>(std::move(parts));
+  // What cannot be found out now is asked for again by the first branch.
+  static_cast<void>(vm->look(until).has_value());
+  return vm;
 }
 
 } // namespace forkfleet

@@ -18,6 +18,9 @@ struct qemu_driver_settings {
   /// The helper that starts and guards a VM; empty: $FORKFLEET_KEEPER, else
   /// forkfleet-keeper beside the running program.
   std::string keeper = {};
+  /// The library that lets a VM's changes be tracked; empty:
+  /// $FORKFLEET_PRELOAD, else libforkfleet-preload.so beside the program.
+  std::string preload = {};
   /// Overrides what `auto` means; empty: $FORKFLEET_ACCEL, else kvm where it
   /// runs stock guests and tcg elsewhere.
   std::string accelerator = {};
@@ -30,6 +33,7 @@ public:
   ~qemu_driver() override;
 
   std::string name() const override { return "qemu"; }
+  std::size_t segments_max() const override;
   expected<vmm_ptr> start(const start_plan& plan,
                           deadline_point until) override;
   expected<vmm_ptr> adopt(const start_plan& plan,

@@ -7,9 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "node/qemu/guest_memory.hpp"
 #include "node/qemu/guest_status.hpp"
-#include "node/qemu/migration.hpp"
 #include "node/qemu/vm_record.hpp"
 
 namespace forkfleet::qemu {
@@ -25,38 +23,50 @@ constexpr auto quit_patience = std::chrono::seconds{2};
 constexpr auto term_patience = std::chrono::seconds{2};
 constexpr int resume_interval_ms = 2;
 
+memory_place place_of(const qemu_vmm_parts& x) {
+  return {.directory = x.directory,
+          .bytes = x.contract.memory_bytes,
+          .path = x.memory_path,
+          .begin = x.memory_begin,
+          .origin = x.origin,
+          .attached = x.attached};
+}
+
 } // namespace
 
-qemu_vmm::qemu_vmm(qemu_vmm_parts parts) : parts_{std::move(parts)} {}
+qemu_vmm::qemu_vmm(qemu_vmm_parts parts)
+  : parts_{std::move(parts)}, tracking_{place_of(parts_)} {}
 
 qemu_vmm::~qemu_vmm() {
   abandon();
 }
 
 expected<vmm_capabilities> qemu_vmm::capabilities(deadline_point until) {
-  if (capabilities_)
-    return *capabilities_;
-  if (auto ready = parts_.qmp->ensure_connected(until); !ready)
-    return tl::unexpected(ready.error());
-  auto result =
-    vmm_capabilities{.full = true,
-                     .live = true,
-                     .diff_obstacle = "what changed in this VM is not tracked"};
-  // The capability cannot be touched while an earlier capture drains.
-  if (auto idle = wait_until_idle(*parts_.qmp, until); !idle)
-    return tl::unexpected(idle.error());
-  if (auto tried = try_background_snapshot(*parts_.qmp, until); !tried) {
-    if (tried.error().code != ec::vmm_refused)
-      return tl::unexpected(tried.error());
+  if (auto looked = look(until); !looked)
+    return tl::unexpected(looked.error());
+  const auto& facts = tracking_.facts();
+  const bool is_tracked = facts.tracking_obstacle.empty();
+  auto result = vmm_capabilities{
+    .full = true,
+    .diff = true,
+    .live = true,
+    .full_is_tracked = is_tracked,
+    .diff_is_tracked = is_tracked || facts.page_map_obstacle.empty()};
+  if (const auto live =
+        choose_method(facts, branch_mode::live, capture_scope::all, {});
+      !live) {
     result.live = false;
-    result.live_obstacle = tried.error().message;
-    if (!parts_.memory_path.empty())
-      result.live_obstacle +=
-        "; it maps " + parts_.memory_path
-        + ", and QEMU can write-protect a child only on tmpfs";
+    result.live_obstacle = live.error().message;
   }
-  capabilities_ = result;
   return result;
+}
+
+// The first look of a node at its VM, or again at what may have changed.
+status qemu_vmm::look(deadline_point until) {
+  if (auto ready = parts_.qmp->ensure_connected(until); !ready)
+    return ready;
+  return tracking_.look(*parts_.qmp, parts_.keeper ? &*parts_.keeper : nullptr,
+                        until);
 }
 
 vmm_health qemu_vmm::health(deadline_point until) {
@@ -69,11 +79,15 @@ vmm_health qemu_vmm::health(deadline_point until) {
 
 expected<capture_estimate> qemu_vmm::estimate(const capture_plan& plan,
                                               deadline_point until) {
-  if (plan.scope == capture_scope::changed)
-    return fail(ec::unsupported, "what changed in this VM is not tracked");
-  return capture_estimate{.method =
-                            std::string{make_method(plan.mode, until)->name()},
-                          .bytes = parts_.contract.memory_bytes};
+  if (auto looked = look(until); !looked)
+    return tl::unexpected(looked.error());
+  auto choice = choose_method(tracking_.facts(), plan.mode, plan.scope,
+                              plan.base.root_hash);
+  if (!choice)
+    return tl::unexpected(choice.error());
+  return capture_estimate{.method = std::string{name_of(choice->kind)},
+                          .reason = std::move(choice->reason),
+                          .bytes = tracking_.bytes_of(plan.scope)};
 }
 
 expected<capture_forecast> qemu_vmm::prepare(const capture_plan& plan,
@@ -86,16 +100,27 @@ expected<capture_forecast> qemu_vmm::prepare(const capture_plan& plan,
   if (auto fixed = check_disks(until); !fixed)
     return tl::unexpected(fixed.error());
   ensure_keeper(until);
-  method_ = make_method(plan.mode, until);
+  if (auto looked = look(until); !looked)
+    return tl::unexpected(looked.error());
+  auto choice = choose_method(tracking_.facts(), plan.mode, plan.scope,
+                              plan.base.root_hash);
+  if (!choice)
+    return tl::unexpected(choice.error());
+  reason_ = std::move(choice->reason);
+  method_ = make_method(choice->kind);
   if (auto prepared = method_->prepare(plan, until); !prepared) {
     abandon();
     return tl::unexpected(prepared.error());
   }
-  return capture_forecast{};
+  return method_->forecast();
 }
 
-expected<capture_forecast> qemu_vmm::refine(deadline_point) {
-  return capture_forecast{};
+expected<capture_forecast> qemu_vmm::refine(deadline_point until) {
+  if (!method_)
+    return fail(ec::invalid_request, "refine without prepare");
+  if (auto refined = method_->refine(until); !refined)
+    return tl::unexpected(refined.error());
+  return method_->forecast();
 }
 
 status qemu_vmm::check_guest(deadline_point until) {
@@ -148,29 +173,30 @@ capture_context qemu_vmm::context() {
   return {.qmp = *parts_.qmp,
           .keeper = parts_.keeper ? &*parts_.keeper : nullptr,
           .arenas = *parts_.arenas,
+          .model = model_,
+          .tracker = tracking_.tracker(),
           .warnings = warnings_,
           .memory_bytes = parts_.contract.memory_bytes,
           .memory_block = parts_.memory_block,
           .memory_path = parts_.memory_path,
+          .memory_begin = parts_.memory_begin,
           .machine_type = parts_.contract.machine};
 }
 
-std::unique_ptr<capture_method> qemu_vmm::make_method(branch_mode mode,
-                                                      deadline_point until) {
-  if (mode == branch_mode::automatic) {
-    const auto allowed = capabilities(until);
-    mode = allowed && allowed->live ? branch_mode::live : branch_mode::full;
+std::unique_ptr<capture_method> qemu_vmm::make_method(method_kind kind) {
+  switch (kind) {
+    case method_kind::tracked:
+      return make_tracked_capture(context());
+    case method_kind::page_map:
+      return make_page_map_capture(context());
+    case method_kind::background:
+      return make_background_capture(context());
+    case method_kind::stopped_copy:
+      return make_copy_capture(context());
+    case method_kind::stopped_send:
+      break;
   }
-  if (mode == branch_mode::live)
-    return make_background_capture(context());
-  return can_read_memory() ? make_copy_capture(context())
-                           : make_send_capture(context());
-}
-
-bool qemu_vmm::can_read_memory() const {
-  return guest_memory::open(parts_.qmp->process(), parts_.contract.memory_bytes,
-                            parts_.memory_path)
-    .has_value();
+  return make_send_capture(context());
 }
 
 status qemu_vmm::pause(deadline_point until) {
@@ -245,9 +271,15 @@ expected<capture_result> qemu_vmm::drain(deadline_point until) {
   auto result = method_->drain(until);
   if (result) {
     result->warnings = warnings_;
+    result->reason = reason_;
+    drained_by_tracker_ = method_->is_tracked();
     method_.reset();
   }
   return result;
+}
+
+void qemu_vmm::commit(const std::string& root_hash) noexcept {
+  tracking_.commit(root_hash, drained_by_tracker_);
 }
 
 void qemu_vmm::abandon() noexcept {

@@ -11,7 +11,9 @@
 #include "node/qemu/arena.hpp"
 #include "node/qemu/capture_method.hpp"
 #include "node/qemu/keeper_link.hpp"
+#include "node/qemu/pause_model.hpp"
 #include "node/qemu/qmp_client.hpp"
+#include "node/qemu/vm_tracking.hpp"
 #include "node/vmm.hpp"
 
 namespace forkfleet::qemu {
@@ -25,7 +27,9 @@ struct qemu_vmm_parts {
   std::string directory = {};
   run_contract contract = {};
   std::string memory_block = {}; // empty: the one block of the memory's size
-  std::string memory_path = {};  // the image that a child maps
+  std::string memory_path = {};  // the base image that a child maps
+  uint64_t memory_begin = 0;     // its address in QEMU; 0: not known
+  std::string origin = {};       // root hash of a child's snapshot
   bool attached = false;         // somebody else started it
   vmm_description description = {};
 };
@@ -40,7 +44,7 @@ public:
   vmm_health health(deadline_point until) override;
   vmm_description describe() const override { return parts_.description; }
   run_contract contract() const override { return parts_.contract; }
-  std::string tracked_since() const override { return {}; }
+  std::string tracked_since() const override { return tracking_.since(); }
   expected<capture_estimate> estimate(const capture_plan& plan,
                                       deadline_point until) override;
   expected<capture_forecast> prepare(const capture_plan& plan,
@@ -50,27 +54,31 @@ public:
   status capture(deadline_point until) override;
   status resume(deadline_point until) override;
   expected<capture_result> drain(deadline_point until) override;
-  void commit(const std::string&) noexcept override {}
+  void commit(const std::string& root_hash) noexcept override;
   void abandon() noexcept override;
   status stop(deadline_point until) override;
+
+  /// Finds out what the VM allows, as far as that is not known.
+  status look(deadline_point until);
 
 private:
   void ensure_keeper(deadline_point until);
   status check_guest(deadline_point until);
   status check_disks(deadline_point until);
-  std::unique_ptr<capture_method> make_method(branch_mode mode,
-                                              deadline_point until);
+  std::unique_ptr<capture_method> make_method(method_kind kind);
   capture_context context();
-  bool can_read_memory() const;
   status run_guest(deadline_point until);
   void end_lease();
   status end_vm(deadline_point until);
 
   qemu_vmm_parts parts_;
-  std::optional<vmm_capabilities> capabilities_ = {};
+  vm_tracking tracking_;
+  pause_model model_ = {};
   std::unique_ptr<capture_method> method_ = {};
   std::chrono::milliseconds pause_max_{0};
   bool has_lease_ = false;
+  bool drained_by_tracker_ = false;
+  std::string reason_ = {}; // why not a better method
   std::vector<std::string> warnings_ = {};
 };
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "node/qemu/device_state.hpp"
 #include "node/qemu/migration.hpp"
 #include "node/qemu/stopped_capture.hpp"
 #include "node/qemu/stream_task.hpp"
@@ -14,23 +15,21 @@ namespace {
 constexpr std::size_t state_bytes_expected = 8u << 20;
 
 // Where a stopped stream goes: no storage, only memory.
-class arena_sink : public split_sink {
+class buffer_sink : public split_sink {
 public:
-  arena_sink(std::span<uint8_t> memory, std::vector<uint8_t>& state,
-             std::vector<memory_range>& touched)
-    : memory_{memory}, state_{state}, touched_{touched} {}
+  buffer_sink(page_buffer& memory, std::vector<uint8_t>& state)
+    : memory_{memory}, state_{state} {}
 
   status data_page(uint64_t address, byte_view page) override {
-    std::copy(page.begin(), page.end(), memory_.begin() + offset(address));
-    if (!touched_.empty() && touched_.back().end == address)
-      touched_.back().end += page_bytes;
-    else
-      touched_.push_back({address, address + page_bytes});
+    const auto room = memory_.add({address, address + page_bytes});
+    if (room.empty())
+      return fail(ec::io_failed, "no memory is left for captured pages");
+    std::copy(page.begin(), page.end(), room.begin());
     return {};
   }
 
   status zero_page(uint64_t address) override {
-    std::fill_n(memory_.begin() + offset(address), page_bytes, uint8_t{0});
+    memory_.add_zeros({address, address + page_bytes});
     return {};
   }
 
@@ -42,13 +41,8 @@ public:
   }
 
 private:
-  static std::ptrdiff_t offset(uint64_t address) {
-    return static_cast<std::ptrdiff_t>(address);
-  }
-
-  std::span<uint8_t> memory_;
+  page_buffer& memory_;
   std::vector<uint8_t>& state_;
-  std::vector<memory_range>& touched_;
 };
 
 class send_capture : public stopped_capture {
@@ -85,7 +79,7 @@ private:
     if (auto started = start_migration(x_.qmp, until); !started)
       return started;
     auto source = pipe_source{pipe_.reader.get(), until};
-    auto sink = arena_sink{arena_->bytes(), state_, touched_};
+    auto sink = buffer_sink{*buffer_, state_};
     const auto split =
       split_stream(source, sink, {x_.memory_bytes, x_.memory_block});
     if (!split) {

@@ -1,41 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/qemu/stopped_capture.hpp"
 
+#include <chrono>
 #include <utility>
 
+#include "node/qemu/delta_sink.hpp"
 #include "node/qemu/migration.hpp"
 #include "node/qemu/page_writer.hpp"
-#include "node/storage/file.hpp"
 
 namespace forkfleet::qemu {
-
-namespace {
-
-// Room for the list of touched pages, so that none is made in the pause.
-constexpr std::size_t ranges_expected = 1 << 16;
-
-} // namespace
-
-stopped_capture::~stopped_capture() {
-  x_.arenas.give_back(std::move(arena_));
-}
 
 status stopped_capture::prepare(const capture_plan& plan,
                                 deadline_point until) {
   plan_ = plan;
-  touched_.reserve(ranges_expected);
+  x_.model.begin();
   if (auto idle = wait_until_idle(x_.qmp, until); !idle)
     return idle;
-  auto taken = x_.arenas.take(x_.memory_bytes);
-  if (!taken)
-    return tl::unexpected(taken.error());
-  arena_ = std::move(*taken);
   if (auto ready = make_ready(until); !ready)
     return ready;
+  auto buffer = page_buffer::make(x_.arenas, x_.memory_bytes, expected_bytes_);
+  if (!buffer)
+    return tl::unexpected(buffer.error());
+  buffer_.emplace(std::move(*buffer));
   if (auto guarded = guard_capture(x_, -1, until); !guarded)
     return guarded;
   x_.qmp.forget_events();
   return {};
+}
+
+capture_forecast stopped_capture::forecast() const {
+  return x_.model.forecast_of(expected_bytes_);
 }
 
 status stopped_capture::pause(deadline_point until) {
@@ -43,8 +37,12 @@ status stopped_capture::pause(deadline_point until) {
 }
 
 status stopped_capture::capture(deadline_point until) {
+  const auto start = std::chrono::steady_clock::now();
   if (auto taken = take(until); !taken)
     return taken;
+  x_.model.copied(buffer_->bytes(),
+                  std::chrono::duration_cast<std::chrono::microseconds>(
+                    std::chrono::steady_clock::now() - start));
   // Whoever resumed the guest under our hands has torn the copy.
   if (x_.qmp.wait_event("RESUME", std::chrono::steady_clock::now()))
     return fail(ec::vmm_refused,
@@ -54,15 +52,22 @@ status stopped_capture::capture(deadline_point until) {
   return {};
 }
 
+status stopped_capture::write_memory() const {
+  if (plan_.scope == capture_scope::all)
+    return buffer_->write_to(*plan_.memory, false);
+  auto delta = delta_sink{*plan_.memory, plan_.base.image};
+  if (auto done = buffer_->write_to(delta, true); !done || rest_is_base())
+    return done;
+  return buffer_->write_rest_as_zeros(delta);
+}
+
 expected<capture_result> stopped_capture::drain(deadline_point until) {
-  auto memory = page_writer{*plan_.memory};
-  for (const auto& range : touched_) {
-    if (std::chrono::steady_clock::now() >= until)
-      return fail(ec::deadline_exceeded, "writing the captured memory");
-    if (auto done = write_memory(memory, range); !done)
-      return tl::unexpected(done.error());
-  }
-  if (auto done = memory.flush(); !done)
+  const auto pause = stamped_pause(x_.qmp);
+  if (pause.count() > 0)
+    x_.model.paused(pause, buffer_->bytes());
+  if (std::chrono::steady_clock::now() >= until)
+    return fail(ec::deadline_exceeded, "before what was captured was written");
+  if (auto done = write_memory(); !done)
     return tl::unexpected(done.error());
   const auto state = device_state();
   if (!state)
@@ -71,27 +76,12 @@ expected<capture_result> stopped_capture::drain(deadline_point until) {
   if (auto done = tail.append(*state); !done)
     return tl::unexpected(done.error());
   return capture_result{.method = std::string{name()},
-                        .vmm_pause = stamped_pause(x_.qmp),
+                        .vmm_pause = pause,
                         .memory_bytes = x_.memory_bytes,
                         .written_bytes =
-                          memory.written_bytes() + tail.written_bytes(),
-                        .vmstate_bytes = tail.written_bytes()};
-}
-
-void stopped_capture::abandon() noexcept {
-  x_.arenas.give_back(std::move(arena_));
-  arena_.reset();
-}
-
-status stopped_capture::write_memory(page_writer& memory, memory_range range) {
-  for (auto at = range.begin; at < range.end; at += page_bytes) {
-    const auto page = byte_view{arena_->bytes()}.subspan(at, page_bytes);
-    if (is_zero_page(page))
-      continue;
-    if (auto done = memory.page(at, page); !done)
-      return done;
-  }
-  return {};
+                          plan_.memory->written_bytes() + tail.written_bytes(),
+                        .vmstate_bytes = tail.written_bytes(),
+                        .residual_bytes = buffer_->bytes()};
 }
 
 status guard_capture(capture_context& x, int pipe, deadline_point until) {
@@ -111,6 +101,11 @@ std::chrono::microseconds stamped_pause(qmp_client& qmp) {
   const auto resumed = qmp.wait_event("RESUME", now);
   return stopped && resumed ? resumed->at - stopped->at
                             : std::chrono::microseconds{0};
+}
+
+std::chrono::microseconds stamp_now() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+    std::chrono::system_clock::now().time_since_epoch());
 }
 
 } // namespace forkfleet::qemu

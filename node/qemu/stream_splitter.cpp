@@ -258,7 +258,7 @@ void splitter::memory_page(uint64_t address, bool is_zero) {
   } else if (in_.u8() != 0) {
     in_.refuse("a filled page that is not zero");
   } else {
-    if (has_data_[index])
+    if (has_data_[index] || plan_.tells_zeros)
       done = sink_.zero_page(address);
     ++result_.zero_pages;
   }

@@ -36,8 +36,8 @@ public:
   /// A page of guest memory. The same address may come again; the last wins.
   virtual status data_page(uint64_t address, byte_view page) = 0;
 
-  /// A page that became zero after data_page was called for it. Pages that
-  /// were zero from the start are not told.
+  /// A page that became zero after data_page was called for it; with
+  /// `tells_zeros` also one that was zero from the start.
   virtual status zero_page(uint64_t address) = 0;
 
   /// The next bytes of the device state.
@@ -48,6 +48,7 @@ public:
 struct split_plan {
   uint64_t memory_bytes = 0;
   std::string memory_block = {}; // empty: the one block of that size
+  bool tells_zeros = false;      // every page of zeros is told
 };
 
 /// What a stream came to.

@@ -13,6 +13,8 @@
 #include <fmt/format.h>
 
 #include "actors/durable_file.hpp"
+#include "node/preload/preload.hpp"
+#include "node/qemu/guest_memory.hpp"
 #include "node/qemu/guest_status.hpp"
 #include "node/qemu/host_facts.hpp"
 #include "node/qemu/migration.hpp"
@@ -109,6 +111,14 @@ expected<machine> child_machine(const snapshot_files& snapshot) {
   if (!x->initrd.empty())
     if (auto same = check_fingerprint(x->initrd, x->initrd_hash); !same)
       return tl::unexpected(same.error());
+  // A page that a balloon gives back would be cut out of the image's file.
+  for (const auto& argument : x->more)
+    if (argument.find("balloon") != std::string::npos
+        || argument.find("virtio-mem") != std::string::npos)
+      return fail(ec::unsupported,
+                  "snapshot " + snapshot.info.tag.value + " is of a VM with "
+                    + argument
+                    + ", which would write into the snapshot's memory");
   if (x->accelerator == "kvm" && !has_usable_kvm())
     return fail(ec::unsupported, "snapshot " + snapshot.info.tag.value
                                    + " was taken under kvm, which this host "
@@ -118,9 +128,8 @@ expected<machine> child_machine(const snapshot_files& snapshot) {
 
 } // namespace
 
-expected<programs> find_programs(const std::string& qemu,
-                                 const std::string& keeper) {
-  auto result = programs{qemu, keeper};
+expected<programs> find_programs(const programs& wanted) {
+  auto result = wanted;
   if (result.qemu.empty())
     result.qemu = find_in_path("qemu-system-x86_64");
   if (!is_program(result.qemu))
@@ -135,7 +144,31 @@ expected<programs> find_programs(const std::string& qemu,
     return fail(ec::unsupported, result.keeper
                                    + " cannot be run; set FORKFLEET_KEEPER to "
                                      "where forkfleet-keeper is");
+  if (const char* set = std::getenv("FORKFLEET_PRELOAD");
+      result.preload.empty() && set)
+    result.preload = set;
+  if (result.preload.empty())
+    result.preload = beside_this_program(preload::library_file);
+  // The loader takes blanks and colons for the end of a name.
+  if (::access(result.preload.c_str(), R_OK) != 0
+      || result.preload.find_first_of(" :") != std::string::npos)
+    result.preload.clear();
   return result;
+}
+
+expected<uint64_t> find_child_memory(const process_id& process,
+                                     const memory_layout& layout) {
+  const auto mappings = mappings_of(process);
+  if (!mappings)
+    return tl::unexpected(mappings.error());
+  // The kernel shows where a file is, not the way on which it was reached.
+  auto resolved = layout;
+  for (auto& path : resolved.files) {
+    auto error = std::error_code{};
+    if (auto real = std::filesystem::canonical(path, error); !error)
+      path = real.string();
+  }
+  return find_layout(*mappings, resolved);
 }
 
 expected<machine> plan_machine(const start_plan& plan,

@@ -17,12 +17,12 @@ namespace forkfleet::qemu {
 struct programs {
   std::string qemu = {};
   std::string keeper = {};
+  std::string preload = {}; // empty: the library is not there
 };
 
-/// Finds the programs; `qemu` and `keeper` as in qemu_driver_settings.
-/// unsupported names what is missing, and the remedy.
-expected<programs> find_programs(const std::string& qemu,
-                                 const std::string& keeper);
+/// Finds the programs; `wanted` as in qemu_driver_settings. unsupported names
+/// what is missing, and the remedy; without the library VMs run all the same.
+expected<programs> find_programs(const programs& wanted);
 
 /// The machine to start: the fleet file's, or the one of the snapshot, whose
 /// kernel and initrd must be what they were. `accelerator` overrides `auto`.
@@ -39,6 +39,12 @@ struct running_vm {
 /// process is left; what QEMU said is in the message.
 expected<running_vm> launch_vm(const keeper_command& command,
                                deadline_point until);
+
+/// Finds a child's memory in its process and checks all of its mappings
+/// against the snapshot's layout; its address. snapshot_corrupt when one byte
+/// of it could be wrong.
+expected<uint64_t> find_child_memory(const process_id& process,
+                                     const memory_layout& layout);
 
 /// Has a child load its device state and run.
 status load_child(qmp_client& qmp, const snapshot_files& snapshot,

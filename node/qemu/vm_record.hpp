@@ -18,7 +18,9 @@ struct vm_record {
   bool attached = false; // somebody else started it
   std::string qmp = {};
   std::string watchdog = {};    // empty: there is none
-  std::string memory_path = {}; // a child's memory.bin; empty: fresh memory
+  std::string memory_path = {}; // a child's base image; empty: fresh memory
+  uint64_t memory_begin = 0;    // a child's memory in QEMU; 0: not known
+  std::string origin = {};      // root hash of a child's snapshot
   uint64_t pid = 0;             // 0: it was being started
   uint64_t start_ticks = 0;
   run_contract contract = {};
@@ -36,6 +38,10 @@ struct vm_record {
       field("watchdog", &vm_record::watchdog, "The watchdog's QMP socket."),
       field("memory_path", &vm_record::memory_path,
             "The image that its memory maps."),
+      field("memory_begin", &vm_record::memory_begin,
+            "The address at which it maps it."),
+      field("origin", &vm_record::origin,
+            "The root hash of the snapshot that it came from."),
       field("pid", &vm_record::pid, "Its process."),
       field("start_ticks", &vm_record::start_ticks,
             "When that process started, in clock ticks since boot."),

@@ -8,10 +8,16 @@
 #include <catch2/catch.hpp>
 
 #include "node/qemu/device_state.hpp"
+#include "node/qemu/page_copy.hpp"
+#include "node/qemu/page_map.hpp"
 #include "node/qemu/stream_splitter.hpp"
+#include "tests/support/memory_chain.hpp"
+#include "tests/support/scratch.hpp"
+#include "tests/support/skip.hpp"
 
 using namespace forkfleet;
 using namespace forkfleet::qemu;
+using namespace forkfleet::test;
 
 namespace {
 
@@ -24,21 +30,43 @@ constexpr const char* maps =
   "garbage\n";
 constexpr uint64_t four_mib = 4u << 20;
 
-deadline_point later() {
-  return std::chrono::steady_clock::now() + std::chrono::seconds{30};
-}
-
 } // namespace
 
 TEST_CASE("the guest's memory is found by size, and by its file",
           "[node][qemu][memory]") {
-  CHECK(find_mappings(maps, four_mib, "").size() == 3);
-  const auto image = find_mappings(maps, four_mib, "/snap/memory.bin");
-  REQUIRE(image.size() == 1);
-  CHECK(image.front().begin == 0x7f0002000000);
-  CHECK(find_mappings(maps, four_mib, "/a b").size() == 1);
-  CHECK(find_mappings(maps, four_mib, "/snap").empty());
-  CHECK(find_mappings(maps, 2u << 20, "").size() == 1);
+  const auto mappings = read_mappings(maps);
+  CHECK(mappings.size() == 5);
+  CHECK(find_memory(mappings, four_mib, "").size() == 3);
+  CHECK(find_memory(mappings, four_mib, "/snap/memory.bin")
+        == std::vector<uint64_t>{0x7f0002000000});
+  CHECK(find_memory(mappings, four_mib, "/a b").size() == 1);
+  CHECK(find_memory(mappings, four_mib, "/snap").empty());
+  CHECK(find_memory(mappings, 2u << 20, "").size() == 1);
+}
+
+TEST_CASE("a child's memory is its chain's, page for page",
+          "[node][qemu][memory][safety]") {
+  constexpr const char* chain =
+    "7f0000000000-7f0000100000 rw-p 00000000 00:1a 77     /base\n"
+    "7f0000100000-7f0000101000 rw-p 00003000 00:1a 78     /diff\n"
+    "7f0000101000-7f0000102000 rw-p 00000000 00:00 0 \n"
+    "7f0000102000-7f0000400000 rw-p 00102000 00:1a 77     /base\n";
+  auto layout =
+    memory_layout{.bytes = four_mib,
+                  .files = {"/base", "/diff"},
+                  .segments = {{0, 0x100000, std::size_t{0}, 0},
+                               {0x100000, 0x1000, std::size_t{1}, 0x3000},
+                               {0x101000, 0x1000, {}, 0},
+                               {0x102000, 0x2fe000, std::size_t{0}, 0x102000}}};
+  const auto mappings = read_mappings(chain);
+  CHECK(find_layout(mappings, layout) == 0x7f0000000000u);
+  CHECK(is_mapped(mappings, 0x7f0000000000, four_mib));
+  CHECK_FALSE(is_mapped(mappings, 0x7f0000000000, four_mib + 4096));
+  layout.segments[1].offset = 0x4000;
+  const auto wrong = find_layout(mappings, layout);
+  REQUIRE_FALSE(wrong);
+  CHECK(wrong.error().code == ec::snapshot_corrupt);
+  CHECK(wrong.error().message.find("0x100000") != std::string::npos);
 }
 
 TEST_CASE("a copy holds every page that was touched",
@@ -53,11 +81,27 @@ TEST_CASE("a copy holds every page that was touched",
     memory[page * page_bytes + 17] = static_cast<uint8_t>(page | 1);
   const auto opened = guest_memory::open(identify(::getpid()), size, "");
   REQUIRE(opened);
+  const auto pages = page_map::open(::getpid());
+  if (!pages)
+    return skip(pages.error().message);
+  auto found = std::vector<page_run>{};
+  REQUIRE(pages->scan(opened->begin(), size, page_question::own, false, found));
+  auto own = page_set{size};
+  for (const auto& run : found)
+    own.add(run.range);
+  auto arenas = arena_pool{};
+  auto buffer = page_buffer::make(arenas, size, 1 << 20);
+  REQUIRE(buffer);
+  REQUIRE(copy_pages(*opened, own, *buffer));
+  const auto home = scratch_directory{};
+  auto sink = packed_sink{home.path() + "/pages"};
+  REQUIRE(buffer->write_to(sink, true));
+  REQUIRE(buffer->write_rest_as_zeros(sink));
   auto target = std::vector<uint8_t>(size);
-  auto touched = std::vector<memory_range>{};
-  REQUIRE(opened->copy(target, touched, later()));
+  const auto layout = sink.over({.bytes = size, .files = {}, .segments = {}});
+  REQUIRE(layout_image{layout}.read(0, target));
   CHECK(std::equal(target.begin(), target.end(), memory));
-  CHECK_FALSE(touched.empty());
+  CHECK(own.bytes() < size / 4);
   ::munmap(memory, size);
 }
 

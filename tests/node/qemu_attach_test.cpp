@@ -97,9 +97,12 @@ TEST_CASE_METHOD(vm_fixture,
   REQUIRE(asked);
   auto arenas = arena_pool{};
   auto warnings = std::vector<std::string>{};
+  auto model = pause_model{};
   const auto method = make_send_capture({.qmp = **qmp,
                                          .keeper = nullptr,
                                          .arenas = arenas,
+                                         .model = model,
+                                         .tracker = nullptr,
                                          .warnings = warnings,
                                          .memory_bytes = asked->memory_bytes});
   auto files = snapshot_files{};

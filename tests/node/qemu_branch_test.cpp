@@ -19,16 +19,17 @@ TEST_CASE_METHOD(vm_fixture, "a VM that is started counts and is described",
   REQUIRE(allowed);
   CHECK(allowed->full);
   CHECK(allowed->live);
+  CHECK(allowed->diff);
   check_guest(*vm);
   CHECK(vm->stop(soon()));
   CHECK(vm->health(soon()) == vmm_health::gone);
 }
 
-TEST_CASE_METHOD(vm_fixture, "three live branches in a row are each right",
+TEST_CASE_METHOD(vm_fixture, "live branches of an untracked VM are each right",
                  "[node][qemu][vm]") {
   if (!can_run())
     return;
-  const auto vm = start("source");
+  const auto vm = start_untracked("source");
   check_guest(*vm);
   for (const std::string name : {"first", "second", "third"}) {
     const auto before = watch(*vm)->last()->counter;
@@ -45,11 +46,11 @@ TEST_CASE_METHOD(vm_fixture, "three live branches in a row are each right",
   check_guest(*vm);
 }
 
-TEST_CASE_METHOD(vm_fixture, "a full branch is right, and its arena is reused",
+TEST_CASE_METHOD(vm_fixture, "a stopped copy is right, and its arena is reused",
                  "[node][qemu][vm]") {
   if (!can_run())
     return;
-  const auto vm = start("source");
+  const auto vm = start_untracked("source");
   check_guest(*vm);
   for (const std::string name : {"first", "second"}) {
     const auto before = watch(*vm)->last()->counter;

@@ -60,7 +60,7 @@ constexpr std::array directions{
   direction{"examples/", "coordinator/", ""},
 };
 
-constexpr std::array<std::string_view, 15> caf_free{
+constexpr std::array<std::string_view, 16> caf_free{
   "config/",
   "actors/schema/",
   "actors/ids.hpp",
@@ -75,6 +75,7 @@ constexpr std::array<std::string_view, 15> caf_free{
   "node/storage/",
   "node/simulated/",
   "node/keeper/",
+  "node/preload/",
   "examples/guest"};
 
 const std::regex impure(

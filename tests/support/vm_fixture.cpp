@@ -13,6 +13,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/support/hand_vm.hpp"
+#include "tests/support/memory_chain.hpp"
 #include "tests/support/skip.hpp"
 
 namespace forkfleet::test {
@@ -45,7 +46,9 @@ capture_plan snapshot_in_making::plan(branch_mode mode) {
           .vmstate_fd = vmstate.get()};
 }
 
-vm_fixture::vm_fixture() : driver_{qemu_driver_settings{}} {}
+vm_fixture::vm_fixture()
+  : driver_{qemu_driver_settings{}}, untracked_driver_{qemu_driver_settings{
+                                       .preload = "/none"}} {}
 
 vm_fixture::~vm_fixture() {
   for (const auto& vm : vms_)
@@ -75,7 +78,15 @@ start_plan vm_fixture::plan(const std::string& name) const {
 }
 
 vmm_ptr vm_fixture::start(const start_plan& plan) {
-  auto vm = driver_.start(plan, soon());
+  return start_by(driver_, plan);
+}
+
+vmm_ptr vm_fixture::start_untracked(const start_plan& plan) {
+  return start_by(untracked_driver_, plan);
+}
+
+vmm_ptr vm_fixture::start_by(vmm_driver& driver, const start_plan& plan) {
+  auto vm = driver.start(plan, soon());
   if (!vm)
     FAIL(to_string(vm.error()));
   vms_.push_back(*vm);
@@ -120,13 +131,42 @@ snapshot_in_making vm_fixture::make_snapshot(const std::string& name,
 snapshot_files vm_fixture::branch(vmm& vm, branch_mode mode,
                                   const std::string& name) {
   auto made = make_snapshot(name, vm);
+  result_ = take(vm, made.plan(mode));
+  made.files.info.root_hash = "root-of-" + name;
+  vm.commit(made.files.info.root_hash);
+  made_[name] = made.files;
+  return made.files;
+}
+
+capture_base vm_fixture::base_of(const std::string& name) const {
+  const auto& files = made_.at(name);
+  return {.root_hash = files.info.root_hash,
+          .image = std::make_shared<layout_image>(files.memory)};
+}
+
+snapshot_files vm_fixture::diff(vmm& vm, const std::string& base,
+                                const std::string& name) {
+  auto made = make_snapshot(name, vm);
+  auto sink = packed_sink{home() + "/" + name + ".diff"};
+  auto plan = made.plan(branch_mode::diff);
+  plan.scope = capture_scope::changed;
+  plan.base = base_of(base);
+  plan.memory = &sink;
+  result_ = take(vm, plan);
+  made.files.memory = sink.over(made_.at(base).memory);
+  made.files.info.root_hash = "root-of-" + name;
+  vm.commit(made.files.info.root_hash);
+  made_[name] = made.files;
+  return made.files;
+}
+
+capture_result vm_fixture::take(vmm& vm, const capture_plan& plan) {
   auto check = [](const char* step, const status& done) {
     INFO(step << ": " << (done ? "" : to_string(done.error())));
     REQUIRE(done);
   };
-  check(
-    "prepare",
-    vm.prepare(made.plan(mode), soon()).map([](const capture_forecast&) {}));
+  check("prepare",
+        vm.prepare(plan, soon()).map([](const capture_forecast&) {}));
   const auto paused = vm.pause(soon());
   const auto captured = paused ? vm.capture(soon()) : paused;
   const auto resumed = vm.resume(soon());
@@ -134,8 +174,7 @@ snapshot_files vm_fixture::branch(vmm& vm, branch_mode mode,
   check("resume", resumed);
   auto drained = vm.drain(soon());
   check("drain", drained.map([](const capture_result&) {}));
-  result_ = *drained;
-  return made.files;
+  return *drained;
 }
 
 vmm_ptr vm_fixture::restore(const snapshot_files& snapshot,

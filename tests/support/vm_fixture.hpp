@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -46,6 +47,12 @@ public:
   vmm_ptr start(const start_plan& plan);
   vmm_ptr start(const std::string& name) { return start(plan(name)); }
 
+  /// The same without the preload library, as where nothing can be tracked.
+  vmm_ptr start_untracked(const std::string& name) {
+    return start_untracked(plan(name));
+  }
+  vmm_ptr start_untracked(const start_plan& plan);
+
   /// Lets go of it without stopping it, as a node that ends does.
   void forget(vmm_ptr& vm);
 
@@ -58,6 +65,14 @@ public:
   /// Takes a whole branch; the test fails when a step of it fails.
   snapshot_files branch(vmm& vm, branch_mode mode, const std::string& name);
   capture_result last_result() const { return result_; }
+
+  /// Takes a diff against the snapshot of that name, which `branch` or this
+  /// made.
+  snapshot_files diff(vmm& vm, const std::string& base,
+                      const std::string& name);
+
+  /// The snapshot of that name, as a base.
+  capture_base base_of(const std::string& name) const;
 
   /// Starts a child.
   vmm_ptr restore(const snapshot_files& snapshot, const std::string& name);
@@ -75,8 +90,14 @@ public:
   const std::string& home() const { return home_.path(); }
 
 private:
+  capture_result take(vmm& vm, const capture_plan& plan);
+
+  vmm_ptr start_by(vmm_driver& driver, const start_plan& plan);
+
   scratch_directory home_;
+  std::map<std::string, snapshot_files> made_ = {};
   qemu_driver driver_;
+  qemu_driver untracked_driver_;
   std::vector<vmm_ptr> vms_ = {};
   capture_result result_ = {};
 };

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/qemu/method_choice.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "node/qemu/tracking_obstacle.hpp"
+
+using namespace forkfleet;
+using namespace forkfleet::qemu;
+
+namespace {
+
+constexpr auto all = capture_scope::all;
+constexpr auto changed = capture_scope::changed;
+
+} // namespace
+
+TEST_CASE("what is tracked is captured that way, in every mode",
+          "[node][qemu][method_choice]") {
+  const auto mode =
+    GENERATE(branch_mode::full, branch_mode::live, branch_mode::diff);
+  const auto scope = mode == branch_mode::diff ? changed : all;
+  const auto choice = choose_method({.since = "r"}, mode, scope, "r");
+  REQUIRE(choice);
+  CHECK(choice->kind == method_kind::tracked);
+  CHECK(choice->reason.empty());
+}
+
+TEST_CASE("a diff against another snapshot is not taken from the tracker",
+          "[node][qemu][method_choice][safety]") {
+  const auto choice =
+    choose_method({.background_obstacle = "tracked", .since = "r"},
+                  branch_mode::diff, changed, "other");
+  REQUIRE(choice);
+  CHECK(choice->kind == method_kind::stopped_copy);
+  CHECK(choice->reason.find("another snapshot") != std::string::npos);
+}
+
+TEST_CASE("the reason names each better method and its obstacle",
+          "[node][qemu][method_choice]") {
+  const auto facts = method_facts{.tracking_obstacle = "no userfaultfd",
+                                  .page_map_obstacle = "no child",
+                                  .background_obstacle = "ext4",
+                                  .read_obstacle = "no rights"};
+  const auto choice = choose_method(facts, branch_mode::diff, changed, "r");
+  REQUIRE(choice);
+  CHECK(choice->kind == method_kind::stopped_send);
+  CHECK(choice->reason
+        == "not tracked: no userfaultfd; not page-map: no child; not "
+           "background-snapshot: ext4; not stopped-copy: no rights");
+}
+
+TEST_CASE("a live branch that cannot be had is refused with all obstacles",
+          "[node][qemu][method_choice]") {
+  const auto choice =
+    choose_method({.tracking_obstacle = "a", .background_obstacle = "b"},
+                  branch_mode::live, all, {});
+  REQUIRE_FALSE(choice);
+  CHECK(choice.error().code == ec::unsupported);
+  CHECK(choice.error().message == "not tracked: a; not background-snapshot: b");
+}
+
+TEST_CASE("devices that work behind the tracker are known",
+          "[node][qemu][tracking_obstacle]") {
+  CHECK(obstacle_of_device("child<virtio-balloon-device>").find("balloon")
+        != std::string::npos);
+  CHECK_FALSE(obstacle_of_device("child<virtio-mem-pci>").empty());
+  CHECK_FALSE(obstacle_of_device("child<pc-dimm>").empty());
+  CHECK(obstacle_of_device("child<virtio-blk-device>").empty());
+}
