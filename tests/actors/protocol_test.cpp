@@ -145,7 +145,8 @@ TEST_CASE("type numbers never move", "[actors][protocol][safety]") {
   for_each_message([&next](auto entry) {
     using message = typename decltype(entry)::type;
     CAPTURE(entry.name);
-    next += next == handle ? 1 : 0;
+    if (next == handle)
+      ++next;
     CHECK(caf::type_id<message>::value == next++);
     CHECK(caf::type_name<message>::value
           == "forkfleet::" + std::string{entry.name});
