@@ -17,7 +17,7 @@ TEST_CASE("a message's schema says what its decoder accepts",
   CHECK(schema["additionalProperties"] == false);
   CHECK(schema["required"] == json::array({"sandbox"}));
   const auto& mode = schema["properties"]["mode"];
-  CHECK(mode["enum"] == json::array({"auto", "full", "live"}));
+  CHECK(mode["enum"] == json::array({"auto", "full", "live", "diff"}));
   CHECK(mode["default"] == "auto");
   CHECK(mode["description"] == "What to capture.");
   CHECK(schema["properties"]["deadline_ms"]["type"] == "integer");
