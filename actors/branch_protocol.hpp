@@ -186,7 +186,9 @@ struct branch_report {
   friend bool operator==(const branch_report&, const branch_report&) = default;
   static constexpr schema::about about{"branch_report",
                                        "How a branch ended that had started."};
-  static constexpr auto fields() {
+
+private:
+  static constexpr auto fields_of_work() {
     return std::tuple{
       schema::field("operation", &branch_report::operation,
                     "The operation's id."),
@@ -202,6 +204,11 @@ struct branch_report {
                     "Why not a better method or mode; empty: it is the best."),
       schema::field("base", &branch_report::base,
                     "The snapshot that a diff is relative to."),
+    };
+  }
+
+  static constexpr auto fields_of_time() {
+    return std::tuple{
       schema::field("pause_us", &branch_report::pause,
                     "How long the guest stood still: from its stop to it "
                     "seen running."),
@@ -218,6 +225,11 @@ struct branch_report {
                     "From the request's arrival at the node to its end."),
       schema::field("stages", &branch_report::stages,
                     "The stages that ran, in order."),
+    };
+  }
+
+  static constexpr auto fields_of_memory() {
+    return std::tuple{
       schema::field("memory_bytes", &branch_report::memory_bytes,
                     "The guest's memory."),
       schema::field("written_bytes", &branch_report::written_bytes,
@@ -234,6 +246,11 @@ struct branch_report {
       schema::field("unwritten_bytes", &branch_report::unwritten_bytes,
                     "Earlier snapshots' data that was not yet on the disk "
                     "when the guest was paused."),
+    };
+  }
+
+  static constexpr auto fields_of_disk() {
+    return std::tuple{
       schema::field("reserve", &branch_report::reserve,
                     "What became of the reservation."),
       schema::field("reserved_bytes", &branch_report::reserved_bytes,
@@ -249,6 +266,12 @@ struct branch_report {
       schema::field("warnings", &branch_report::warnings,
                     "What an operator should know."),
     };
+  }
+
+public:
+  static constexpr auto fields() {
+    return std::tuple_cat(fields_of_work(), fields_of_time(),
+                          fields_of_memory(), fields_of_disk());
   }
 };
 

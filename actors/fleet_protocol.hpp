@@ -207,7 +207,9 @@ struct fleet_event {
                     "By which operation."),
       schema::field("stage", &fleet_event::stage,
                     "Which stage, for stage events."),
-      schema::field("elapsed_us", &fleet_event::elapsed, "How long it took."),
+      schema::field("elapsed_us", &fleet_event::elapsed,
+                    "How long it took; of snapshot.sealed: how long the guest "
+                    "stood still."),
       schema::field("detail", &fleet_event::detail,
                     "The outcome, or what else there is to say."),
     };

@@ -10,14 +10,14 @@
 
 namespace forkfleet {
 
-/// A name of one kind. `Tag` has `kind` (for messages to people) and
-/// `length_max`. Compare, print and hash by `value`; empty means "none".
+/// A name of one kind, by `value`; empty: none. `Tag` has kind and length_max.
 template <class Tag>
 struct tagged_id {
   using tag_type = Tag;
   std::string value;
 
   bool empty() const { return value.empty(); }
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 is wrong here.
   friend auto operator<=>(const tagged_id&, const tagged_id&) = default;
 };
 

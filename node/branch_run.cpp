@@ -175,7 +175,7 @@ private:
     std::ignore = fault_point("stage.report");
     keep_report();
     if (!snapshot_.tag.empty())
-      record_.tell("snapshot.sealed", snapshot_.root_hash);
+      record_.tell("snapshot.sealed", snapshot_.root_hash, report.pause);
     record_.tell("branch.ended", to_string(report.outcome), report.total);
   }
 

@@ -37,18 +37,6 @@ void tell_flattening(node_pointer self, const char* kind,
                                  .detail = std::move(detail)});
 }
 
-/// One flat image shortens every chain above it.
-void take_changes(node_pointer self, const std::vector<snapshot_info>& all) {
-  auto& known = self->state.snapshots;
-  for (const auto& x : all) {
-    const auto it = known.find(x.tag);
-    if (it == known.end() || it->second == x)
-      continue;
-    it->second = x;
-    uplink::tell(self, x);
-  }
-}
-
 /// The next one that is there and still deep; an empty tag for none.
 snapshot_tag next_deep(node_pointer self) {
   auto& st = self->state;
@@ -120,6 +108,17 @@ void start_next(node_pointer self) {
 }
 
 } // namespace
+
+void take_changes(node_pointer self, const std::vector<snapshot_info>& all) {
+  auto& known = self->state.snapshots;
+  for (const auto& x : all) {
+    const auto it = known.find(x.tag);
+    if (it == known.end() || it->second == x)
+      continue;
+    it->second = x;
+    uplink::tell(self, x);
+  }
+}
 
 void flatten_if_deep(node_pointer self, const snapshot_info& snapshot) {
   auto& queue = self->state.flattening.queue;

@@ -139,12 +139,6 @@ void note(node_pointer self, const char* kind, const snapshot_tag& tag,
                                  .detail = std::move(detail)});
 }
 
-snapshot_info find_snapshot(snapshot_store& store, const snapshot_tag& tag) {
-  const auto all = store.list();
-  const auto found = std::ranges::find(all, tag, &snapshot_info::tag);
-  return found == all.end() ? snapshot_info{} : *found;
-}
-
 using archive_finder = decltype(node_services::find_archive);
 
 /// The whole path of an archive; on a HOST WORKER.
@@ -184,26 +178,21 @@ caf::result<done> on_flatten(node_pointer self,
   if (found == known.end())
     return to_caf_error(ec::unknown_snapshot, request.tag.value);
   const auto note_text = found->second.depth == 0 ? "it was flat before" : "";
+  auto all = std::make_shared<std::vector<snapshot_info>>();
   return run<done>(
     self, {.epoch = request.epoch,
            .deadline = request.deadline,
            .report = {note_text},
            .work =
-             [store = self->state.services.store, tag = request.tag](
-               upkeep_result<done>& result, const stop_asked& stop) {
+             [store = self->state.services.store, tag = request.tag,
+              all](upkeep_result<done>&, const stop_asked& stop) {
                const auto outcome = outcome_of(store->flatten(tag, stop));
-               result.snapshot = find_snapshot(*store, tag);
+               *all = store->list();
                return outcome;
              },
            .then =
-             [self](upkeep_result<done>& result) {
-               // Somebody may have removed it.
-               const auto& tag = result.snapshot.tag;
-               const auto kept = self->state.snapshots.find(tag);
-               if (kept == self->state.snapshots.end())
-                 return;
-               kept->second = result.snapshot;
-               uplink::tell(self, result.snapshot);
+             [self, tag = request.tag, all](upkeep_result<done>&) {
+               take_changes(self, *all);
                note(self, "snapshot.flattened", tag, {});
              }});
 }

@@ -51,6 +51,9 @@ void take_turns(node_pointer self);
 /// Refuses the queued branches whose deadline has passed, or all of them.
 void expire_queued(node_pointer self);
 void dismiss_queued(node_pointer self);
+/// What the store says now of snapshots that this node knows: one flat image
+/// shortens every chain above it. Tells what is new.
+void take_changes(node_pointer self, const std::vector<snapshot_info>& all);
 /// Has a chain that is too deep flattened in the background: that of one
 /// snapshot, or all.
 void flatten_if_deep(node_pointer self, const snapshot_info& snapshot);

@@ -26,6 +26,8 @@ std::string_view advice(ec code) {
       return "see whether the node is up: forkfleet nodes. What was asked for "
              "may have been done: ask by its id before trying again, "
              "forkfleet status ID";
+    case ec::cancelled:
+      return "nothing to do: somebody asked for its end, forkfleet cancel";
     case ec::pause_too_long:
       return "allow a longer --max-pause, or try again when the guest writes "
              "less";
@@ -40,7 +42,6 @@ std::string_view advice(ec code) {
     case ec::none:
     case ec::invalid_request:
     case ec::unsupported:
-    case ec::cancelled:
     case ec::shutting_down:
     case ec::io_failed:
     case ec::vmm_refused:

@@ -179,24 +179,11 @@ std::string pause_summary(const std::vector<microseconds>& pauses, bool utf8) {
 
 std::vector<microseconds> pauses_in(const std::vector<fleet_event>& events,
                                     const sandbox_id& sandbox) {
-  const auto is_in_window = [](const std::string& name) {
-    return name == to_string(stage::pause) || name == to_string(stage::capture)
-           || name == to_string(stage::resume);
-  };
-  std::map<std::string, microseconds> open;
   std::vector<microseconds> result;
-  for (const auto& x : events) {
-    if (x.sandbox != sandbox)
-      continue;
-    if (x.kind == "stage.ended" && is_in_window(x.stage))
-      open[x.operation.value] += x.elapsed;
-    if (x.kind != "snapshot.sealed")
-      continue;
-    if (const auto found = open.find(x.operation.value); found != open.end()) {
-      result.push_back(found->second);
-      open.erase(found);
-    }
-  }
+  for (const auto& x : events)
+    if (x.sandbox == sandbox && x.kind == "snapshot.sealed"
+        && x.elapsed.count() > 0)
+      result.push_back(x.elapsed);
   return result;
 }
 

@@ -21,8 +21,8 @@ table report_table(const std::vector<branch_report>& reports, bool utf8);
 /// for none.
 std::string pause_summary(const std::vector<microseconds>& pauses, bool utf8);
 
-/// The pauses of the branches of `sandbox` that ended well, in order, as the
-/// events of their stages tell them.
+/// The pauses of the branches of `sandbox` that ended well, in order, as
+/// their events tell them.
 std::vector<microseconds> pauses_in(const std::vector<fleet_event>& events,
                                     const sandbox_id& sandbox);
 

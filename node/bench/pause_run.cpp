@@ -95,6 +95,8 @@ void pause_bench::describe() {
                      "messages");
   settings.push_back("snapshots on: " + place_->store().file_system() + ", "
                      + plan_.directory);
+  settings.push_back("before each diff another one is taken 0.3 s earlier, as "
+                     "in a chain; the guest's gap of a diff is of both");
   settings.push_back(fmt::format(
     "{} captures by each way and VM, in turn; ways on a VM of ours: floor, "
     "diff, full, live; on a VM that was started by hand and attached to: "

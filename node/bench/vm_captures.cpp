@@ -22,6 +22,8 @@ constexpr uint64_t edges_after = 2;
 constexpr auto gap_limit = 6s;
 /// The way of the guest's output to us.
 constexpr auto hearing_slack = 20ms;
+/// From one branch of a chain to the next.
+constexpr auto chain_rhythm = 300ms;
 /// Long enough for the guest to have rewritten much of its memory.
 constexpr auto torn_distance = 1s;
 /// A torn child may hang at once.
@@ -65,8 +67,12 @@ vm_captures::start(vmm_driver& driver, branch_place& place, guest_plan plan) {
 }
 
 status vm_captures::take_base() {
+  return take_uncounted(branch_mode::full);
+}
+
+status vm_captures::take_uncounted(branch_mode mode) {
   const auto tag = fresh_tag();
-  const auto taken = place_.branch(vm_->driven(), tag, branch_mode::full);
+  const auto taken = place_.branch(vm_->driven(), tag, mode);
   if (taken.report.outcome)
     return tl::unexpected(taken.report.outcome);
   last_ = tag;
@@ -124,6 +130,12 @@ status vm_captures::capture_by_hand(capture_way way, pause_sample& sample) {
 
 status vm_captures::capture_by_branch(capture_way way, pause_sample& sample,
                                       window& pause) {
+  if (way == capture_way::diff) {
+    // The other ways took seconds; a chain's base is of a moment ago.
+    if (auto base = take_uncounted(branch_mode::diff); !base)
+      return base;
+    std::this_thread::sleep_for(chain_rhythm);
+  }
   const auto tag = fresh_tag();
   const auto arrival = clock::now();
   const auto [report, snapshot] =

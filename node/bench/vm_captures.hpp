@@ -47,6 +47,7 @@ private:
     guest::host_time to = {};
   };
 
+  status take_uncounted(branch_mode mode);
   status capture_by_hand(capture_way way, pause_sample& sample);
   status capture_by_branch(capture_way way, pause_sample& sample,
                            window& pause);

@@ -39,8 +39,13 @@ std::string obstacle_to(method_kind kind, const method_facts& facts,
   return {};
 }
 
-std::vector<method_kind> allowed(branch_mode mode, capture_scope scope) {
+// Where changes can be tracked a full snapshot costs a short pause only, and
+// mends the track: nobody has to compare contents for a lost one.
+std::vector<method_kind> allowed(const method_facts& facts, branch_mode mode,
+                                 capture_scope scope) {
   using enum method_kind;
+  if (scope == capture_scope::changed && facts.tracking_obstacle.empty())
+    return {tracked};
   if (scope == capture_scope::changed)
     return {tracked, page_map, background, stopped_copy, stopped_send};
   if (mode == branch_mode::live)
@@ -72,7 +77,7 @@ expected<method_choice> choose_method(const method_facts& facts,
                                       branch_mode mode, capture_scope scope,
                                       const std::string& base_hash) {
   auto reason = std::string{};
-  for (const auto kind : allowed(mode, scope)) {
+  for (const auto kind : allowed(facts, mode, scope)) {
     const auto obstacle = obstacle_to(kind, facts, scope, base_hash);
     if (obstacle.empty())
       return method_choice{kind, reason};

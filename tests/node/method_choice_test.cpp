@@ -29,11 +29,10 @@ TEST_CASE("what is tracked is captured that way, in every mode",
 TEST_CASE("a diff against another snapshot is not taken from the tracker",
           "[node][qemu][method_choice][safety]") {
   const auto choice =
-    choose_method({.background_obstacle = "tracked", .since = "r"},
-                  branch_mode::diff, changed, "other");
-  REQUIRE(choice);
-  CHECK(choice->kind == method_kind::stopped_copy);
-  CHECK(choice->reason.find("another snapshot") != std::string::npos);
+    choose_method({.since = "r"}, branch_mode::diff, changed, "other");
+  REQUIRE_FALSE(choice);
+  CHECK(choice.error().code == ec::unsupported);
+  CHECK(choice.error().message.find("another snapshot") != std::string::npos);
 }
 
 TEST_CASE("the reason names each better method and its obstacle",
