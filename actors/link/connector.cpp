@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -95,30 +96,51 @@ failure why_refused(self_ptr self, const dial_outcome& outcome) {
   return {ec::node_down, where + ": no answer to the handshake"};
 }
 
-void on_dialled(self_ptr self, const dial_ended& x) {
-  auto entry = self->state.dials.extract(x.dial);
+// What waited for this dial, once: whoever takes it has to answer.
+std::optional<connector_state::pending> take_pending(self_ptr self,
+                                                     uint64_t key) {
+  auto entry = self->state.dials.extract(key);
   if (entry.empty())
+    return {};
+  return std::move(entry.mapped());
+}
+
+void on_handshake_failed(self_ptr self, uint64_t key) {
+  auto waiting = take_pending(self, key);
+  if (!waiting)
     return;
-  auto [promise, until, outcome, number] = std::move(entry.mapped());
-  auto connection = outcome->take();
-  if (!connection)
-    return promise.deliver(to_caf_error(connection.error())), void();
+  self->state.dialler->drop(waiting->number);
+  waiting->promise.deliver(to_caf_error(why_refused(self, *waiting->outcome)));
+}
+
+// The entry stays through CAF's handshake: an exit meanwhile answers it.
+void on_dialled(self_ptr self, const dial_ended& x) {
+  const auto entry = self->state.dials.find(x.dial);
+  if (entry == self->state.dials.end())
+    return;
+  auto connection = entry->second.outcome->take();
+  if (!connection) {
+    auto waiting = take_pending(self, x.dial);
+    waiting->promise.deliver(to_caf_error(connection.error()));
+    return;
+  }
   const auto broker =
     self->system().middleman().named_broker<caf::io::basp_broker>(
       caf::atom("BASP"));
-  const auto left = until - self->clock().now();
+  const auto left = entry->second.until - self->clock().now();
   const auto limit = std::max<caf::timespan>(left, handshake_min);
   self
     ->request(broker, limit, caf::connect_atom_v,
               make_scribe(self->system(), std::move(*connection)), uint16_t{0})
     .then(
-      [self, promise](const caf::node_id&, const caf::strong_actor_ptr& found,
-                      const names& messages) {
-        deliver_handle(self, promise, found, messages);
+      [self, key = x.dial](const caf::node_id&,
+                           const caf::strong_actor_ptr& found,
+                           const names& messages) {
+        if (auto waiting = take_pending(self, key))
+          deliver_handle(self, waiting->promise, found, messages);
       },
-      [self, promise, outcome, number](const caf::error&) mutable {
-        self->state.dialler->drop(number);
-        promise.deliver(to_caf_error(why_refused(self, *outcome)));
+      [self, key = x.dial](const caf::error&) {
+        on_handshake_failed(self, key);
       });
 }
 

@@ -12,12 +12,13 @@ namespace forkfleet {
 
 namespace {
 
+// Never tells libarchive of a failure: it would then free nothing of what it
+// has (as of 3.6). The writer remembers the failure and returns it.
 la_ssize_t take_bytes(archive*, void* self, const void* data,
                       std::size_t bytes) {
-  const std::span piece{static_cast<const uint8_t*>(data), bytes};
-  return static_cast<archive_writer*>(self)->take(piece)
-           ? static_cast<la_ssize_t>(bytes)
-           : -1;
+  static_cast<archive_writer*>(self)->take(
+    {static_cast<const uint8_t*>(data), bytes});
+  return static_cast<la_ssize_t>(bytes);
 }
 
 struct member_entry_deleter {
@@ -48,18 +49,19 @@ archive_writer::make(std::string path) {
 archive_writer::~archive_writer() {
   if (archive_ == nullptr)
     return;
-  // Freed without its end: that would be written.
-  archive_write_fail(archive_);
+  // Freeing writes the end, for which nobody waits any more.
+  is_over_ = true;
   archive_write_free(archive_);
 }
 
-status archive_writer::take(std::span<const uint8_t> bytes) {
-  auto done = write_at(fd_.get(), bytes, written_, path_);
+void archive_writer::take(std::span<const uint8_t> bytes) {
+  if (error_ || is_over_)
+    return;
+  const auto done = write_at(fd_.get(), bytes, written_, path_);
   if (done)
     written_ += bytes.size();
-  else if (!error_)
+  else
     error_ = done.error();
-  return done;
 }
 
 status archive_writer::fail_here(const char* what) {
@@ -85,7 +87,7 @@ status archive_writer::begin(const archive_member& member) {
     archive_entry_sparse_add_entry(entry.get(),
                                    static_cast<la_int64_t>(range.begin),
                                    static_cast<la_int64_t>(range.bytes()));
-  if (archive_write_header(archive_, entry.get()) != ARCHIVE_OK)
+  if (archive_write_header(archive_, entry.get()) != ARCHIVE_OK || error_)
     return fail_here("extend");
   return {};
 }
@@ -93,7 +95,7 @@ status archive_writer::begin(const archive_member& member) {
 status archive_writer::add(std::span<const uint8_t> bytes) {
   while (!bytes.empty()) {
     const auto n = archive_write_data(archive_, bytes.data(), bytes.size());
-    if (n <= 0)
+    if (n <= 0 || error_)
       return fail_here("extend");
     bytes = bytes.subspan(static_cast<std::size_t>(n));
   }
@@ -110,7 +112,7 @@ status archive_writer::put(const std::string& name, int64_t seconds,
 
 expected<uint64_t> archive_writer::end() {
   status done;
-  if (archive_write_close(archive_) != ARCHIVE_OK)
+  if (archive_write_close(archive_) != ARCHIVE_OK || error_)
     done = fail_here("end");
   if (done)
     done = sync_data(fd_.get(), path_);

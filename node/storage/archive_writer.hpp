@@ -41,8 +41,9 @@ public:
   /// Ends and syncs it. Returns its size.
   expected<uint64_t> end();
 
-  /// Takes so many bytes of the archive; for the library's use.
-  status take(std::span<const uint8_t> bytes);
+  /// Writes the archive's next bytes, or remembers why not; for the library's
+  /// use.
+  void take(std::span<const uint8_t> bytes);
 
 private:
   explicit archive_writer(std::string path) : path_{std::move(path)} {}
@@ -52,7 +53,8 @@ private:
   unique_fd fd_ = {};
   archive* archive_ = nullptr;
   uint64_t written_ = 0;
-  failure error_ = {}; // of a write; the library knows only that there was one
+  failure error_ = {};   // of the first write that failed; none follows it
+  bool is_over_ = false; // what the library still writes is dropped
 };
 
 } // namespace forkfleet

@@ -11,7 +11,7 @@ namespace forkfleet::test {
 namespace {
 
 void serve(int socket, const std::string& greeting,
-           const std::atomic<bool>& is_over) {
+           const std::atomic<bool>& is_over, std::atomic<bool>& had_guest) {
   auto guests = std::vector<owned_fd>{};
   while (!is_over) {
     auto entry = pollfd{.fd = socket, .events = POLLIN, .revents = 0};
@@ -21,6 +21,7 @@ void serve(int socket, const std::string& greeting,
     if (!greeting.empty())
       ::send(guests.back().get(), greeting.data(), greeting.size(),
              MSG_NOSIGNAL);
+    had_guest = true;
   }
 }
 
@@ -39,7 +40,7 @@ raw_port::raw_port(std::string greeting)
     return;
   number_ = ntohs(where.sin_port);
   thread_ = std::thread{[this, greeting = std::move(greeting)] {
-    serve(socket_.get(), greeting, is_over_);
+    serve(socket_.get(), greeting, is_over_, had_guest_);
   }};
 }
 
@@ -47,6 +48,13 @@ raw_port::~raw_port() {
   is_over_ = true;
   if (thread_.joinable())
     thread_.join();
+}
+
+bool raw_port::wait_for_guest(std::chrono::milliseconds limit) const {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  while (!had_guest_ && std::chrono::steady_clock::now() < end)
+    std::this_thread::sleep_for(std::chrono::milliseconds{5});
+  return had_guest_;
 }
 
 } // namespace forkfleet::test

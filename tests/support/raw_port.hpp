@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <thread>
@@ -21,10 +22,14 @@ public:
 
   uint16_t number() const { return number_; }
 
+  /// Whether somebody connects, or has, within so long.
+  bool wait_for_guest(std::chrono::milliseconds limit) const;
+
 private:
   owned_fd socket_;
   uint16_t number_ = 0;
   std::atomic<bool> is_over_{false};
+  std::atomic<bool> had_guest_{false};
   std::thread thread_;
 };
 

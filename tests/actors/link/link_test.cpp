@@ -194,12 +194,18 @@ TEST_CASE_METHOD(link_fixture, "who has no connection speaks for nobody",
 }
 
 TEST_CASE("a link that ends answers those who still dial", "[actors][link]") {
+  const auto is_connected = GENERATE(false, true);
   test::program node;
   const auto silent = test::raw_port{};
   const auto dialler =
     node.link().connector({"127.0.0.1", silent.number()}, {});
   auto self = caf::scoped_actor{node.system()};
   auto dial = self->request(dialler, 20s, connect_request{});
+  if (is_connected) {
+    REQUIRE(silent.wait_for_guest(10s));
+    // Long enough that CAF has begun its handshake.
+    std::this_thread::sleep_for(50ms);
+  }
   node.link().shut_down();
   auto end = failure{};
   dial.receive([](const coordinator_actor&) {},
