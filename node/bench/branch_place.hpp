@@ -20,6 +20,11 @@ public:
   branch_result branch(const vmm_ptr& vmm, const snapshot_tag& tag,
                        branch_mode mode);
 
+  /// Whom to tell what the branches do.
+  void listen(std::function<void(const fleet_event&)> to) {
+    context_.tell = std::move(to);
+  }
+
   disk_snapshot_store& store() { return *store_; }
   const snapshot_store_ptr& shared_store() { return context_.store; }
   const config::branch_section& policy() const { return context_.policy; }

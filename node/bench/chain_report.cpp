@@ -24,6 +24,20 @@ std::string ratio_text(std::optional<double> x) {
   return x ? fmt::format("{:.2f}", *x) : "";
 }
 
+/// What a snapshot takes on the disk, where a path tells.
+std::string stored_text(const chain_samples& samples) {
+  std::vector<uint64_t> bytes;
+  for (const auto& x : samples)
+    if (x.stored_bytes > 0)
+      bytes.push_back(x.stored_bytes);
+  if (bytes.empty())
+    return "";
+  const auto middle =
+    bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() / 2);
+  std::nth_element(bytes.begin(), middle, bytes.end());
+  return shell::size_text(*middle);
+}
+
 /// Those that began with more unwritten than the kernel's threshold.
 chain_samples with_backlog(const chain_samples& samples, uint64_t threshold) {
   chain_samples result;
@@ -93,8 +107,9 @@ constexpr const char* explanation =
   "`seed-as-coded` alone it is measured with an fdatasync after the call. "
   "*backlog*: BRANCHes that began with more unwritten page cache than "
   "`vm.dirty_background_bytes`. *ratio*: pause p50 to that of the tmpfs "
-  "control of the same round, the median of the rounds. *null*: a pause in "
-  "which nothing is done. The ours arms are `run_branch` with the real disk "
+  "control of the same round, the median of the rounds. *stored*: what a "
+  "snapshot of ours takes on the disk. *null*: a pause in which nothing is "
+  "done. The ours arms are `run_branch` with the real disk "
   "store and journal; all arms have the same simulated guest.\n";
 
 } // namespace
@@ -103,7 +118,7 @@ text_table chain_table(const chain_results& results, chain_part part,
                        uint64_t diff_mib) {
   text_table table{.head = {"arm", "n", "pause", "1st half", "2nd half",
                             "backlog p50 (n)", "ratio", "sync p50", "copy p50",
-                            "total", "durable p50", "null p90"}};
+                            "total", "durable p50", "stored p50", "null p90"}};
   for (const auto& choice : chains_of(results)) {
     if (choice.part != part || choice.diff_mib != diff_mib)
       continue;
@@ -131,7 +146,7 @@ text_table chain_table(const chain_results& results, chain_part part,
        duration_text(quantile(syncs, 50)), duration_text(quantile(copies, 50)),
        times_text(summarize(totals(samples))),
        durable.empty() ? "" : duration_text(quantile(durable, 50)),
-       duration_text(quantile(nulls, 90))});
+       stored_text(samples), duration_text(quantile(nulls, 90))});
   }
   return table;
 }

@@ -100,7 +100,8 @@ void chain_under_way::let_dirty() {
 }
 
 /// Our arms copy before the pause: there the guest goes on writing at the
-/// rate of the gap, as a real one would. The others stop it at once.
+/// rate of the gap, as a real one would, until the pause. The others stop it
+/// at once.
 void chain_under_way::set_busy(bool busy) {
   const auto gap = static_cast<uint64_t>(std::max<int64_t>(gap_.count(), 1));
   if (is_ours())
@@ -225,7 +226,9 @@ status chain_bench::make_rig() {
     wanted.dirty_background_bytes));
   settings.push_back(fmt::format(
     "simulated guest: {} us to stop, {} us for its device state, {} us to "
-    "resume in every arm; it writes on while ours-* copy before the pause",
+    "resume in every arm; it writes on at the rate of the gap while ours-* "
+    "copy before the "
+    "pause, and what it writes then is in their snapshots too",
     stop_cost.count(), device_state_cost.count(), resume_cost.count()));
   settings.push_back(fmt::format(
     "gap: {} ms, long chains {} ms; rounds rotated; the long chains take "

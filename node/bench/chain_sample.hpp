@@ -72,6 +72,7 @@ struct chain_sample {
   microseconds durable{0};
   microseconds null_pause{0};
   uint64_t written_bytes = 0;
+  uint64_t stored_bytes = 0;
   uint64_t dirty_bytes = 0;
   uint64_t writeback_bytes = 0;
   std::string method = {};
@@ -99,6 +100,8 @@ struct chain_sample {
             "A pause in which nothing is done, just before."),
       field("written_bytes", &chain_sample::written_bytes,
             "What was written to the snapshot's files."),
+      field("stored_bytes", &chain_sample::stored_bytes,
+            "What its files take on the disk; 0 for the seed's paths."),
       field("dirty_bytes", &chain_sample::dirty_bytes,
             "Unwritten page cache when it began."),
       field("writeback_bytes", &chain_sample::writeback_bytes,
