@@ -10,22 +10,13 @@
 
 #include <catch2/catch.hpp>
 
-#include "examples/guest_watch.hpp"
-#include "tests/support/fleet_fixture.hpp"
-#include "tests/support/skip.hpp"
+#include "tests/support/guest_fleet.hpp"
 
 using namespace forkfleet;
 using namespace forkfleet::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-using clock_type = std::chrono::steady_clock;
-
-fleet_shape one_guest() {
-  return {.sandboxes = guest_sandbox("source", "h1", "96MiB",
-                                     "ff.rate_mib=50 ff.set_mib=24")};
-}
 
 /// Stages at whose beginning a node is killed, and the places between the
 /// steps of a seal.
@@ -34,78 +25,19 @@ const std::vector<std::string> killing_places = {
   "stage.pause", "stage.capture", "stage.resume",
   "stage.drain", "stage.seal",    "stage.report"};
 
-struct guest_fleet : fleet_fixture {
-  std::unique_ptr<guest::guest_watch> guest = {};
-
-  guest_fleet() : fleet_fixture{one_guest()} {}
-
-  void start_watched() {
-    start();
-    auto opened = guest::guest_watch::open(sandbox("source").debug_console,
-                                           clock_type::now() + 20s);
-    if (!opened)
-      FAIL(to_string(opened.error()));
-    guest = std::move(*opened);
-    REQUIRE(guest->wait_for_counter(1000, clock_type::now() + 60s));
-  }
-
-  /// The guest is heard after now, and finds no error in its memory.
-  void check_guest_runs() {
-    const auto now = clock_type::now();
-    const auto heard = guest->wait_for_tick(now, now + 20s);
-    CHECK(heard);
-    CHECK(guest->state().errors == 0);
-    CHECK(guest->log().leaps() == 0);
-  }
-
-  /// Restarts the node with `fault`; the VM stays.
-  void restart_node(const std::string& fault = {}) {
-    if (node("h1").is_running())
-      kill_node("h1");
-    start_node("h1", fault);
-    REQUIRE(eventually([this] { return is_ready(); }));
-  }
-
-  branch_request request(const std::string& operation) const {
-    return {.operation = {operation},
-            .sandbox = {"source"},
-            .tag = {operation},
-            .deadline = 30s};
-  }
-
-  /// Asks for a branch on a thread of its own, as a client that may go.
-  std::thread ask_aside(const std::string& operation) {
-    return std::thread{[where = port(), wanted = request(operation)] {
-      auto own = client{{.coordinator = {"127.0.0.1", where}}};
-      std::ignore = own.ask<branch_report>(wanted, 60s);
-    }};
-  }
-
-  operation_status ending_of(const std::string& operation) {
-    auto status = operation_status{};
-    eventually([&] {
-      const auto known = status_of(operation);
-      if (known)
-        status = *known;
-      return known && known->state == operation_state::ended;
-    });
-    return status;
-  }
-};
-
 } // namespace
 
 TEST_CASE_METHOD(guest_fleet, "a node killed in any stage costs no guest",
                  "[end_to_end][vm][safety]") {
-  if (one_guest().sandboxes.empty())
-    return skip("no example guest; run ./dev guest");
+  if (!can_run())
+    return;
   start_watched();
   int number = 0;
   for (const auto& place : killing_places) {
     CAPTURE(place);
     restart_node("kill:" + place);
     const auto operation = "op-" + std::to_string(++number);
-    auto asking = ask_aside(operation);
+    auto asking = ask_aside(request(operation));
     const int status = node("h1").wait(60s);
     CHECK(WIFSIGNALED(status));
     check_guest_runs();
@@ -130,8 +62,8 @@ TEST_CASE_METHOD(guest_fleet, "a node killed in any stage costs no guest",
 
 TEST_CASE_METHOD(guest_fleet, "a coordinator killed in a branch loses nothing",
                  "[end_to_end][vm][safety]") {
-  if (one_guest().sandboxes.empty())
-    return skip("no example guest; run ./dev guest");
+  if (!can_run())
+    return;
   start_watched();
   for (const std::string place :
        {"stage.reserve", "stage.drain", "stage.seal"}) {
@@ -139,15 +71,11 @@ TEST_CASE_METHOD(guest_fleet, "a coordinator killed in a branch loses nothing",
     // The node stops itself there, so that the kill falls into that stage.
     restart_node("stop:" + place);
     const auto operation = "op-" + place.substr(6);
-    auto asking = ask_aside(operation);
-    int status = 0;
-    const auto pid = node("h1").pid();
-    REQUIRE(eventually(
-      [&] { return ::waitpid(pid, &status, WUNTRACED | WNOHANG) == pid; }));
-    REQUIRE(WIFSTOPPED(status));
+    auto asking = ask_aside(request(operation));
+    wait_until_stopped();
     kill_coordinator();
     start_coordinator();
-    ::kill(pid, SIGCONT);
+    ::kill(node("h1").pid(), SIGCONT);
     REQUIRE(eventually([this] { return is_ready(); }));
     const auto ending = ending_of(operation);
     CHECK(ending.state == operation_state::ended);
@@ -161,8 +89,8 @@ TEST_CASE_METHOD(guest_fleet, "a coordinator killed in a branch loses nothing",
 TEST_CASE_METHOD(guest_fleet,
                  "a client that goes leaves its branch to end as asked",
                  "[end_to_end][vm][safety]") {
-  if (one_guest().sandboxes.empty())
-    return skip("no example guest; run ./dev guest");
+  if (!can_run())
+    return;
   start_watched();
   auto asking =
     program_run{{program_path("forkfleet"), "branch", "source", "--tag",
@@ -186,10 +114,10 @@ TEST_CASE_METHOD(guest_fleet,
 
 TEST_CASE_METHOD(guest_fleet, "two askers of one operation pause once",
                  "[end_to_end][vm][safety]") {
-  if (one_guest().sandboxes.empty())
-    return skip("no example guest; run ./dev guest");
+  if (!can_run())
+    return;
   start_watched();
-  auto asking = ask_aside("op-twice");
+  auto asking = ask_aside(request("op-twice"));
   const auto mine = branch(request("op-twice"));
   asking.join();
   REQUIRE(mine);
