@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/guest_fleet.hpp"
 
+#include <csignal>
 #include <sys/wait.h>
 #include <tuple>
 
@@ -91,6 +92,10 @@ void guest_fleet::wait_until_stopped() {
   REQUIRE(eventually(
     [&] { return ::waitpid(pid, &status, WUNTRACED | WNOHANG) == pid; }));
   REQUIRE(WIFSTOPPED(status));
+}
+
+void guest_fleet::resume_node() {
+  ::kill(node("h1").pid(), SIGCONT);
 }
 
 void guest_fleet::check_whole(const std::string& tag) {

@@ -44,6 +44,9 @@ struct guest_fleet : fleet_fixture {
   /// Waits until the node has stopped itself, as a `stop:` fault does.
   void wait_until_stopped();
 
+  /// Lets it go on. Its coordinator may have given it up meanwhile.
+  void resume_node();
+
   /// Every hash of a snapshot is right.
   void check_whole(const std::string& tag);
 
