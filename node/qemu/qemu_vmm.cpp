@@ -23,6 +23,9 @@ constexpr auto quit_patience = std::chrono::seconds{2};
 constexpr auto term_patience = std::chrono::seconds{2};
 constexpr int resume_interval_ms = 2;
 
+// So long an estimate may rest on what the last look found.
+constexpr auto look_age_max = std::chrono::seconds{1};
+
 memory_place place_of(const qemu_vmm_parts& x) {
   return {.directory = x.directory,
           .bytes = x.contract.memory_bytes,
@@ -65,8 +68,11 @@ expected<vmm_capabilities> qemu_vmm::capabilities(deadline_point until) {
 status qemu_vmm::look(deadline_point until) {
   if (auto ready = parts_.qmp->ensure_connected(until); !ready)
     return ready;
-  return tracking_.look(*parts_.qmp, parts_.keeper ? &*parts_.keeper : nullptr,
-                        until);
+  auto looked = tracking_.look(
+    *parts_.qmp, parts_.keeper ? &*parts_.keeper : nullptr, until);
+  if (looked)
+    looked_ = steady_clock::now();
+  return looked;
 }
 
 vmm_health qemu_vmm::health(deadline_point until) {
@@ -79,8 +85,11 @@ vmm_health qemu_vmm::health(deadline_point until) {
 
 expected<capture_estimate> qemu_vmm::estimate(const capture_plan& plan,
                                               deadline_point until) {
-  if (auto looked = look(until); !looked)
-    return tl::unexpected(looked.error());
+  // `prepare` looks again, after this.
+  if (!parts_.qmp->is_connected()
+      || steady_clock::now() - looked_ > look_age_max)
+    if (auto looked = look(until); !looked)
+      return tl::unexpected(looked.error());
   auto choice = choose_method(tracking_.facts(), plan.mode, plan.scope,
                               plan.base.root_hash);
   if (!choice)

@@ -77,6 +77,7 @@ private:
   std::unique_ptr<capture_method> method_ = {};
   std::chrono::milliseconds pause_max_{0};
   bool has_lease_ = false;
+  std::chrono::steady_clock::time_point looked_ = {};
   bool drained_by_tracker_ = false;
   std::string reason_ = {}; // why not a better method
   std::vector<std::string> warnings_ = {};
