@@ -29,10 +29,6 @@ constexpr milliseconds draw_interval{100};
 /// How many events back the pauses of earlier branches are looked for.
 constexpr uint64_t history_events = 1000;
 
-std::string numbered(const std::string& name, uint64_t i, uint64_t count) {
-  return name.empty() || count == 1 ? name : fmt::format("{}-{}", name, i + 1);
-}
-
 /// One run of the verb: some branches of one sandbox, one after the other.
 class branch_run {
 public:

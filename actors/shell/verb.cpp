@@ -48,12 +48,19 @@ std::vector<verb> version_verbs() {
            .run = run_version}};
 }
 
+std::string numbered(const std::string& name, uint64_t i, uint64_t count) {
+  if (name.empty() || count == 1)
+    return name;
+  return name + "-" + std::to_string(i + 1);
+}
+
 const std::vector<verb>& all_verbs() {
   static const auto verbs = [] {
     std::vector<verb> result;
-    for (auto group : {up_verbs, list_verbs, branch_verbs, sandbox_verbs,
-                       snapshot_verbs, event_verbs, send_verbs, config_verbs,
-                       pki_verbs, bench_verbs, version_verbs})
+    for (auto group :
+         {up_verbs, list_verbs, branch_verbs, sandbox_verbs, fork_verbs,
+          lineage_verbs, snapshot_verbs, event_verbs, send_verbs, config_verbs,
+          pki_verbs, bench_verbs, version_verbs})
       for (auto& x : group())
         result.push_back(std::move(x));
     for (auto& x : result)

@@ -19,6 +19,8 @@ std::vector<verb> up_verbs();       // up, down
 std::vector<verb> list_verbs();     // nodes, ls, snapshots
 std::vector<verb> branch_verbs();   // branch, status, cancel
 std::vector<verb> sandbox_verbs();  // restore, stop, rm
+std::vector<verb> fork_verbs();     // fork
+std::vector<verb> lineage_verbs();  // tree
 std::vector<verb> snapshot_verbs(); // flatten, verify, export, import
 std::vector<verb> event_verbs();    // events
 std::vector<verb> send_verbs();     // send
@@ -35,6 +37,10 @@ const config::command_line& tool_command_line();
 
 /// Reads the words after the program's name and does what they say.
 exit_code run_tool(session& io, const std::vector<std::string>& words);
+
+/// The name of the one with index `i` of `count` things that a command line
+/// names once: with -1, -2, ... when they are several.
+std::string numbered(const std::string& name, uint64_t i, uint64_t count);
 
 /// Tells a wrong use that only the verb can see, with its usage.
 exit_code wrong_use(session& io, const config::invocation& given,

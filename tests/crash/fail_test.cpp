@@ -30,8 +30,7 @@ std::string code_of(int error) {
 /// The first thing that failed, of what was told; empty: nothing.
 std::string first_failure(const std::vector<std::string>& told) {
   for (const auto& line : told)
-    if (line.starts_with("failed ")
-        && line.find(to_string(ec::unsupported)) == std::string::npos)
+    if (line.starts_with("failed "))
       return line;
   return {};
 }

@@ -62,6 +62,26 @@ TEST_CASE("a full disk ends a branch with the missing bytes and no trace",
   CHECK(world.staged().empty());
 }
 
+TEST_CASE("a quota that is used up is told as one, and leaves no trace",
+          "[storage][store][safety]") {
+  const auto disk = scratch_disk::make(disk_kind::btrfs, disk_bytes);
+  if (!disk)
+    return skip(disk.error().message);
+  const auto root = (*disk)->path();
+  const auto limited = root + "/limited";
+  REQUIRE(run_program("btrfs subvolume create " + limited));
+  REQUIRE(run_program("btrfs quota enable " + root));
+  REQUIRE(run_program("btrfs qgroup limit 64M " + limited));
+  store_world world{limited + "/node", disk_bytes / 2};
+  const auto area = world.stage("op-1", "snap-1");
+  REQUIRE_FALSE(area);
+  CHECK(area.error().error.code == ec::quota_exceeded);
+  CHECK(area.error().reserved.outcome == reserve_outcome::quota);
+  CHECK(area.error().reserved.missing_bytes > 0);
+  CHECK(area.error().reserved.reserved_bytes == 0);
+  CHECK(world.staged().empty());
+}
+
 TEST_CASE("what fallocate refuses is removed and told, too",
           "[storage][store][safety]") {
   // Straight to the maker: the store's own look at the free space is skipped,

@@ -52,6 +52,14 @@ caf::result<done> on_cancel(const cancel_request& x) {
   return done{};
 }
 
+caf::result<restore_report> on_restore(const restore_request& x) {
+  if (x.sandbox.value == "taken-2")
+    return to_caf_error(ec::sandbox_exists, x.sandbox.value);
+  return restore_report{.operation = x.operation,
+                        .tag = x.tag,
+                        .sandbox = {.id = x.sandbox, .host = {"h1"}}};
+}
+
 caf::result<verify_report> on_verify(const verify_request& x) {
   if (x.tag.value == "missing")
     return to_caf_error(ec::unknown_snapshot, x.tag.value);
@@ -83,9 +91,7 @@ coordinator_actor::behavior_type fake_coordinator(self_ptr self,
   return {
     [self](const branch_request& x) { return on_branch(self, x); },
     [](const operation_query& x) { return on_query(x); },
-    [](const restore_request& x) {
-      return restore_report{.operation = x.operation, .tag = x.tag};
-    },
+    [](const restore_request& x) { return on_restore(x); },
     [](const stop_request&) { return done{}; },
     [](const remove_request&) { return done{}; },
     [](const cancel_request& x) { return on_cancel(x); },

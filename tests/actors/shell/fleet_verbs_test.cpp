@@ -119,6 +119,45 @@ TEST_CASE_METHOD(reached, "restore, stop and rm say what was done",
   CHECK(json().contains("note"));
 }
 
+TEST_CASE_METHOD(reached, "a fork tells of each child and of all",
+                 "[actors][shell][fork]") {
+  CHECK(run({"fork", "try-a", "--count", "5", "--name", "eval"})
+        == exit_code::done);
+  for (const auto* child : {"eval-1", "eval-5"})
+    CHECK(out.str().find(child) != std::string::npos);
+  CHECK(out.str().find("5 of 5 children of try-a run") != std::string::npos);
+  CHECK(run({"fork", "try-a", "--count", "3", "--name", "eval", "-o", "name"})
+        == exit_code::done);
+  CHECK(out.str() == "eval-1\neval-2\neval-3\n");
+  CHECK(run({"fork", "try-a", "--name", "one", "-o", "name"})
+        == exit_code::done);
+  CHECK(out.str() == "one\n");
+}
+
+TEST_CASE_METHOD(reached, "a fork of which some children fail ends with 9",
+                 "[actors][shell][fork][safety]") {
+  const auto fork = [this](const char* format) {
+    return run({"fork", "try-a", "--count", "3", "--name", "taken",
+                "--operation", "op", "-o", format});
+  };
+  CHECK(fork("table") == exit_code::partly);
+  CHECK(out.str().find("2 of 3 children") != std::string::npos);
+  CHECK(out.str().find("sandbox_exists") != std::string::npos);
+  CHECK(fork("json") == exit_code::partly);
+  REQUIRE(json().size() == 3);
+  CHECK(json()[1].at("error").at("code") == "sandbox_exists");
+  CHECK(json()[1].at("operation") == "op-2");
+  CHECK(json()[2].at("sandbox").at("id") == "taken-3");
+}
+
+TEST_CASE_METHOD(reached, "a tree of a fleet is shown, or a part of it",
+                 "[actors][shell][lineage]") {
+  CHECK(run({"tree"}) == exit_code::done);
+  CHECK(out.str().starts_with("NAME"));
+  CHECK(run({"tree", "nobody"}) == exit_code::not_found);
+  CHECK(err.str().find("nobody") != std::string::npos);
+}
+
 TEST_CASE_METHOD(reached, "a cancelled branch ends with 0",
                  "[actors][shell][branch_verbs]") {
   CHECK(run({"cancel", "op-1"}) == exit_code::done);

@@ -20,7 +20,8 @@ void add_chain(chain_results& to, const chain_choice& which,
                           .branch = ++branch,
                           .pause = pause,
                           .total = total,
-                          .durable = total});
+                          .durable = total,
+                          .stored_bytes = which.diff_mib << 20});
   to.ends.push_back({.part = which.part,
                      .arm = which.arm,
                      .diff_mib = which.diff_mib,
