@@ -51,6 +51,8 @@ sandbox_record child_record(node_pointer self, const restore_request& request,
           .origin = sandbox_origin::restored,
           .spec = std::move(spec),
           .parent = request.tag,
+          .operation = request.operation,
+          .is_unfinished = true,
           .created_at = self->state.services.wall()};
 }
 
@@ -81,7 +83,15 @@ host_answer restore_vm(const node_services& services,
     return {.outcome = files.error()};
   auto child = record;
   child.spec.vcpus = files->contract.vcpus;
-  return start_vm(services, child, leash_pid, std::move(*files), until);
+  auto answer = start_vm(services, child, leash_pid, std::move(*files), until);
+  if (answer.outcome)
+    return answer;
+  child.is_unfinished = false;
+  // Not known as finished, it is still found while its VM runs.
+  if (const auto kept = services.keep_record(child); !kept)
+    log::warn("record.outdated",
+              {{"sandbox", child.id}, {"reason", kept.error()}});
+  return answer;
 }
 
 /// The child's VM runs, or nothing is left of it.
@@ -102,6 +112,7 @@ void on_started(node_pointer self, const restore_request& request,
     return conclude(self, report);
   }
   managed.record.spec.vcpus = answer.vmm->describe().vcpus;
+  managed.record.is_unfinished = false;
   auto info = managed.info;
   info.state = sandbox_state::running;
   info.note = {};
@@ -167,6 +178,19 @@ status check_repeated(const known_restore& known,
   return {};
 }
 
+/// The child that this very operation made in an earlier life of this node.
+const managed_sandbox* child_of(node_pointer self,
+                                const restore_request& request) {
+  const auto& sandboxes = self->state.sandboxes;
+  const auto found = sandboxes.find(request.sandbox);
+  if (found == sandboxes.end() || request.operation.empty())
+    return nullptr;
+  const auto& record = found->second.record;
+  const bool is_own =
+    record.operation == request.operation && record.parent == request.tag;
+  return is_own ? &found->second : nullptr;
+}
+
 } // namespace
 
 caf::result<restore_report> on_restore(node_pointer self,
@@ -176,6 +200,10 @@ caf::result<restore_report> on_restore(node_pointer self,
     return to_caf_error(epoch.error());
   const auto it = st.restores.find(request.operation);
   const bool is_fresh = it == st.restores.end();
+  if (const auto* child = is_fresh ? child_of(self, request) : nullptr)
+    return restore_report{.operation = request.operation,
+                          .tag = request.tag,
+                          .sandbox = child->info};
   const auto fine =
     is_fresh ? check(self, request) : check_repeated(it->second, request);
   if (!fine)

@@ -56,8 +56,9 @@ private:
     if (!vm) {
       result_.notes.push_back("sandbox " + record.id.value + ": "
                               + to_string(vm.error()));
-      if (vm.error().code == ec::vmm_gone
-          && record.origin != sandbox_origin::restored)
+      const bool was_whole =
+        record.origin == sandbox_origin::restored && !record.is_unfinished;
+      if (vm.error().code == ec::vmm_gone && !was_whole)
         return forget(record.id);
       found.info.state = vm.error().code == ec::vmm_gone ? sandbox_state::gone
                                                          : sandbox_state::stuck;

@@ -20,6 +20,10 @@ struct rails {
 constexpr rails drawn{"├─ ", "└─ ", "│  ", "   "};
 constexpr rails plain{"|- ", "`- ", "|  ", "   "};
 
+bool may_run(sandbox_state x) {
+  return x != sandbox_state::stopped && x != sandbox_state::gone;
+}
+
 class tree_builder {
 public:
   lineage_tree build(const std::vector<sandbox_info>& sandboxes,
@@ -188,6 +192,30 @@ std::optional<std::size_t> find_in(const lineage_tree& tree,
     if (tree.entries[i].name == name && (!best || rank(i) < rank(*best)))
       best = i;
   return best;
+}
+
+std::optional<std::vector<snapshot_need>> needs_of(const lineage_tree& tree,
+                                                   const snapshot_tag& tag) {
+  std::vector<snapshot_need> result;
+  bool is_there = false;
+  for (const auto& x : tree.entries) {
+    is_there = is_there || (x.snapshot && x.snapshot->tag == tag);
+    if (x.snapshot && x.snapshot->base == tag)
+      result.push_back(
+        {x.name, "snapshot",
+         "is a diff over it; forkfleet flatten " + x.name + " ends that"});
+    if (x.sandbox && x.sandbox->parent == tag && may_run(x.sandbox->state))
+      result.push_back(
+        {x.name, "sandbox",
+         "maps its memory; forkfleet stop " + x.name + " ends that"});
+  }
+  if (!is_there)
+    return std::nullopt;
+  std::sort(result.begin(), result.end(),
+            [](const snapshot_need& a, const snapshot_need& b) {
+              return std::tie(a.kind, a.name) < std::tie(b.kind, b.name);
+            });
+  return result;
 }
 
 std::vector<lineage_line> lines_of(const lineage_tree& tree,

@@ -45,6 +45,20 @@ lineage_tree grow_tree(const std::vector<sandbox_info>& sandboxes,
 std::optional<std::size_t> find_in(const lineage_tree& tree,
                                    const std::string& name);
 
+/// Why a snapshot cannot be removed.
+struct snapshot_need {
+  std::string name = {};
+  std::string kind = {};
+  std::string why = {};
+
+  friend bool operator==(const snapshot_need&, const snapshot_need&) = default;
+};
+
+/// All that needs the snapshot: diffs that count from it, and children that
+/// map its memory. Nothing when it is not there.
+std::optional<std::vector<snapshot_need>> needs_of(const lineage_tree& tree,
+                                                   const snapshot_tag& tag);
+
 /// An entry in the order of the tree, and what is drawn before its name.
 struct lineage_line {
   std::size_t entry = 0;

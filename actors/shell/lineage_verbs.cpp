@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// tree: what came of what.
+// tree, log, why-kept: what came of what, and what needs what.
 #include "actors/shell/clock.hpp"
 #include "actors/shell/connection.hpp"
 #include "actors/shell/figures.hpp"
@@ -51,54 +51,115 @@ std::vector<cell> line_cells(const lineage_entry& x, const std::string& rails,
           age_text(x.snapshot->created_at, unix_now)};
 }
 
-void print_tree(session& io, const config::invocation& given,
-                const lineage_tree& tree,
-                const std::vector<lineage_line>& lines) {
-  const auto format = format_of(given);
-  if (format == output_format::name) {
+/// Prints what a list of JSON values stands for: all of it, or the names.
+void print_values(session& io, output_format format,
+                  const std::vector<schema::json>& values) {
+  if (format == output_format::json)
+    return print_json(io, format, schema::json(values));
+  for (const auto& x : values)
+    if (format == output_format::jsonl)
+      print_json(io, format, x);
+    else
+      io.out << x.at("name").get<std::string>() << '\n';
+}
+
+bool is_table(output_format x) {
+  return x == output_format::table || x == output_format::wide;
+}
+
+void print_lines(session& io, const config::invocation& given,
+                 const lineage_tree& tree,
+                 const std::vector<lineage_line>& lines) {
+  if (const auto format = format_of(given); !is_table(format)) {
+    std::vector<schema::json> values;
     for (const auto& line : lines)
-      io.out << tree.entries[line.entry].name << '\n';
-  } else if (format == output_format::jsonl) {
-    for (const auto& line : lines)
-      print_json(io, format, line_json(tree, line));
-  } else if (format == output_format::json) {
-    auto all = schema::json::array();
-    for (const auto& line : lines)
-      all.push_back(line_json(tree, line));
-    print_json(io, format, all);
-  } else {
-    table shown{{{"NAME"},
-                 {"KIND"},
-                 {"NODE"},
-                 {"STATE"},
-                 {"SIZE", align::right},
-                 {"AGE", align::right}}};
-    for (const auto& line : lines)
-      shown.add(line_cells(tree.entries[line.entry], line.rails, unix_now()));
-    io.out << shown.render(io.screen);
+      values.push_back(line_json(tree, line));
+    return print_values(io, format, values);
   }
+  table shown{{{"NAME"},
+               {"KIND"},
+               {"NODE"},
+               {"STATE"},
+               {"SIZE", align::right},
+               {"AGE", align::right}}};
+  for (const auto& line : lines)
+    shown.add(line_cells(tree.entries[line.entry], line.rails, unix_now()));
+  io.out << shown.render(io.screen);
+}
+
+/// All of the fleet; what is wrong has been told.
+tl::expected<lineage_tree, exit_code> fetch(session& io,
+                                            const config::invocation& given) {
+  auto reached = reach_fleet(io, given);
+  if (!reached)
+    return tl::unexpected{reached.error()};
+  const auto sandboxes = all_sandboxes(reached->fleet, timeout_of(given));
+  if (!sandboxes)
+    return tl::unexpected{tell(io, given, sandboxes.error())};
+  const auto snapshots = all_snapshots(reached->fleet, timeout_of(given));
+  if (!snapshots)
+    return tl::unexpected{tell(io, given, snapshots.error())};
+  return grow_tree(*sandboxes, *snapshots);
+}
+
+exit_code not_there(session& io, const config::invocation& given,
+                    const std::string& name) {
+  return tell(io, given, {ec::unknown_snapshot, name},
+              "it is no sandbox either; see: forkfleet tree");
 }
 
 exit_code run_tree(session& io, const config::invocation& given) {
-  auto reached = reach_fleet(io, given);
-  if (!reached)
-    return reached.error();
-  const auto sandboxes = all_sandboxes(reached->fleet, timeout_of(given));
-  if (!sandboxes)
-    return tell(io, given, sandboxes.error());
-  const auto snapshots = all_snapshots(reached->fleet, timeout_of(given));
-  if (!snapshots)
-    return tell(io, given, snapshots.error());
-  const auto tree = grow_tree(*sandboxes, *snapshots);
-  auto roots = tree.roots;
+  const auto tree = fetch(io, given);
+  if (!tree)
+    return tree.error();
+  auto roots = tree->roots;
   if (const auto name = given.positional("NAME"); !name.empty()) {
-    const auto found = find_in(tree, name);
+    const auto found = find_in(*tree, name);
     if (!found)
-      return tell(io, given, {ec::unknown_snapshot, name},
-                  "it is no sandbox either; see: forkfleet tree");
+      return not_there(io, given, name);
     roots = {*found};
   }
-  print_tree(io, given, tree, lines_of(tree, roots, io.screen.utf8));
+  print_lines(io, given, *tree, lines_of(*tree, roots, io.screen.utf8));
+  return exit_code::done;
+}
+
+exit_code run_log(session& io, const config::invocation& given) {
+  const auto tree = fetch(io, given);
+  if (!tree)
+    return tree.error();
+  const auto name = given.positional("NAME");
+  auto place = find_in(*tree, name);
+  if (!place)
+    return not_there(io, given, name);
+  std::vector<lineage_line> lines;
+  for (; place; place = tree->entries[*place].above)
+    lines.push_back({.entry = *place, .depth = lines.size()});
+  print_lines(io, given, *tree, lines);
+  return exit_code::done;
+}
+
+exit_code run_why_kept(session& io, const config::invocation& given) {
+  const auto tree = fetch(io, given);
+  if (!tree)
+    return tree.error();
+  const snapshot_tag tag{given.positional("SNAPSHOT")};
+  const auto reasons = needs_of(*tree, tag);
+  if (!reasons)
+    return tell(io, given, {ec::unknown_snapshot, tag.value});
+  if (const auto format = format_of(given); !is_table(format)) {
+    std::vector<schema::json> values;
+    for (const auto& x : *reasons)
+      values.push_back({{"name", x.name}, {"kind", x.kind}, {"why", x.why}});
+    print_values(io, format, values);
+  } else if (reasons->empty()) {
+    io.out << "nothing needs " << printable(tag.value)
+           << "; remove it: forkfleet rm " << printable(tag.value) << '\n';
+  } else {
+    table shown{{{"NEEDED-BY"}, {"KIND"}, {"WHY"}}};
+    for (const auto& x : *reasons)
+      shown.add({x.name, x.kind, x.why});
+    io.out << shown.render(io.screen);
+  }
   return exit_code::done;
 }
 
@@ -118,6 +179,19 @@ std::vector<verb> lineage_verbs() {
                           "snapshot its children. What is gone is shown while "
                           "something that came of it is there."},
      .run = run_tree},
+    {.entry = {.path = "log",
+               .summary = "Show what a sandbox or a snapshot came of.",
+               .positionals = {{.name = "NAME",
+                                .doc = "A sandbox or a snapshot."}},
+               .examples = {"forkfleet log child-1"}},
+     .run = run_log},
+    {.entry = {.path = "why-kept",
+               .summary = "Tell what needs a snapshot.",
+               .positionals = {{.name = "SNAPSHOT",
+                                .doc = "The snapshot's tag."}},
+               .examples = {"forkfleet why-kept try-a"},
+               .details = "While something does, it cannot be removed."},
+     .run = run_why_kept},
   };
 }
 

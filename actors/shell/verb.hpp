@@ -20,7 +20,7 @@ std::vector<verb> list_verbs();     // nodes, ls, snapshots
 std::vector<verb> branch_verbs();   // branch, status, cancel
 std::vector<verb> sandbox_verbs();  // restore, stop, rm
 std::vector<verb> fork_verbs();     // fork
-std::vector<verb> lineage_verbs();  // tree
+std::vector<verb> lineage_verbs();  // tree, log, why-kept
 std::vector<verb> snapshot_verbs(); // flatten, verify, export, import
 std::vector<verb> event_verbs();    // events
 std::vector<verb> send_verbs();     // send

@@ -16,7 +16,6 @@ constexpr uint64_t idle_mib = 1024;
 constexpr double small_factor_max = 2.5;
 constexpr double large_factor_max = 5;
 constexpr double total_share_max = 0.05;
-constexpr double byte_cost_max = 1.5;
 constexpr double written_share_max = 0.05;
 
 microseconds p50(const pause_results& from, const pause_choice& choice,
@@ -48,65 +47,40 @@ void add_factor(const pause_results& results, capture_way way,
                       : not_measured(name, fmt::format("at most {}x", most)));
 }
 
-/// A diff beside the full copy of the same VM.
-struct diff_shares {
-  double total = 0;
-  double written = 0;
-};
-
-std::optional<diff_shares> shares_of(const pause_results& results,
-                                     pause_choice choice) {
-  const auto diff = select(results, choice);
+/// A diff's total p50 / that of the full copy of the same VM.
+std::optional<double> total_share(const pause_results& results,
+                                  pause_choice choice) {
+  const auto ours = p50(results, choice, &pause_sample::total);
   choice.way = capture_way::stopped;
-  auto copy = select(results, choice);
-  if (copy.empty()) {
-    choice.way = capture_way::full;
-    copy = select(results, choice);
-  }
-  if (diff.empty() || copy.empty())
+  auto copy = p50(results, choice, &pause_sample::total);
+  choice.way = capture_way::full;
+  if (copy.count() == 0)
+    copy = p50(results, choice, &pause_sample::total);
+  if (ours.count() == 0 || copy.count() == 0)
     return std::nullopt;
-  const auto middle = [](const pause_samples& samples, auto member) {
-    std::vector<double> values;
-    for (const auto& x : samples)
-      values.push_back(static_cast<double>(member(x)));
-    std::sort(values.begin(), values.end());
-    return values[values.size() / 2];
-  };
-  const auto total = [](const pause_sample& x) { return x.total.count(); };
-  const auto written = [](const pause_sample& x) { return x.written_bytes; };
-  return diff_shares{middle(diff, total) / middle(copy, total),
-                     middle(diff, written) / middle(copy, written)};
+  return ratio(ours, copy);
 }
 
-/// A diff costs little where little changed, and else no more a byte than a
-/// full copy does.
+/// A diff of a busy guest is a large part of its memory: no write path can
+/// make that small. It is told all the same.
 void add_total(const pause_results& results, std::vector<target>& out) {
   std::optional<double> idle;
   std::optional<double> any;
-  std::optional<double> busy;
   for (const auto& choice : choices_of(results)) {
-    if (choice.way != capture_way::diff)
-      continue;
-    const auto shares = shares_of(results, choice);
-    if (!shares)
-      continue;
-    any = std::max(any.value_or(0), shares->total);
-    if (choice.rate_mib == 0)
-      idle = std::max(idle.value_or(0), shares->total);
-    else if (shares->written > 0)
-      busy = std::max(busy.value_or(0), shares->total / shares->written);
+    const auto share = choice.way == capture_way::diff
+                         ? total_share(results, choice)
+                         : std::nullopt;
+    if (share)
+      any = std::max(any.value_or(0), *share);
+    if (share && choice.rate_mib == 0)
+      idle = std::max(idle.value_or(0), *share);
   }
-  const auto add = [&out](const std::string& name, std::optional<double> found,
-                          double most) {
-    out.push_back(found ? at_most(name, *found, most, "x")
-                        : not_measured(name, fmt::format("at most {}x", most)));
+  const auto add = [&out](const std::string& name, std::optional<double> x) {
+    out.push_back(x ? at_most(name, *x, total_share_max, "x")
+                    : not_measured(name, "at most 0.05x"));
   };
-  add("diff of an idle guest: total p50 / a full copy's, worst VM", idle,
-      total_share_max);
-  add("diff: total p50 / a full copy's, worst VM", any, total_share_max);
-  add("diff of a busy guest: share of a full copy's total / share of its "
-      "bytes, worst VM",
-      busy, byte_cost_max);
+  add("diff of an idle guest: total p50 / a full copy's, worst VM", idle);
+  add("diff: total p50 / a full copy's, worst VM", any);
 }
 
 void add_written(const pause_results& results, std::vector<target>& out) {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/qemu/qemu_driver.hpp"
 
+#include <algorithm>
+#include <poll.h>
+#include <unistd.h>
 #include <utility>
 
 #include "actors/durable_file.hpp"
@@ -18,6 +21,10 @@ namespace forkfleet {
 namespace {
 
 using namespace forkfleet::qemu;
+using std::chrono::steady_clock;
+
+constexpr auto keeper_birth_max = std::chrono::milliseconds{500};
+constexpr int keeper_poll_ms = 10;
 
 std::string path_in(const start_plan& plan, const char* name) {
   return plan.directory + "/" + name;
@@ -40,6 +47,16 @@ vmm_description describe(const start_plan& plan, const machine& x,
 void note_process(vm_record& record, const process_id& process) {
   record.pid = static_cast<uint64_t>(process.pid);
   record.start_ticks = process.start_ticks;
+}
+
+/// Ends the VM of a child that was being loaded. Its keeper may have been
+/// started a moment before the node died, and not listen yet.
+void end_half_child(const start_plan& plan, deadline_point until) {
+  const auto path = path_in(plan, keeper_socket);
+  const auto limit = std::min(until, steady_clock::now() + keeper_birth_max);
+  while (::access(path.c_str(), F_OK) != 0 && steady_clock::now() < limit)
+    ::poll(nullptr, 0, keeper_poll_ms);
+  end_unfinished(plan.directory, until);
 }
 
 } // namespace
@@ -203,8 +220,14 @@ expected<vmm_ptr> qemu_driver::shared::adopt(const start_plan& plan,
   auto x = from_contract(record->contract);
   if (!x)
     return tl::unexpected(x.error());
-  auto link = keeper_link::connect(path_in(plan, keeper_socket), until);
   const bool is_complete = record->pid > 0;
+  // Half a child is of no use; a fresh VM that runs is whole.
+  if (!is_complete && !record->memory_path.empty()) {
+    end_half_child(plan, until);
+    remove_vm_record(plan.directory);
+    return fail(ec::vmm_gone, "the node ended while this child was loaded");
+  }
+  auto link = keeper_link::connect(path_in(plan, keeper_socket), until);
   if (!is_complete && link)
     note_process(*record, link->identity().vmm);
   if (auto there = open_process(record->process()); !there)
@@ -213,11 +236,6 @@ expected<vmm_ptr> qemu_driver::shared::adopt(const start_plan& plan,
   if (!qmp)
     return tl::unexpected(qmp.error());
   if (!is_complete) {
-    // Half a child is of no use; a fresh VM that runs is whole.
-    if (!record->memory_path.empty()) {
-      end_unfinished(plan.directory, until);
-      return fail(ec::vmm_gone, "the node ended while this child was loaded");
-    }
     record->contract.vmm_version = (*qmp)->version();
     if (auto kept = save(*record, plan.directory); !kept)
       return tl::unexpected(kept.error());

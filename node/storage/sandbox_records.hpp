@@ -20,6 +20,8 @@ struct sandbox_record {
   sandbox_origin origin = sandbox_origin::declared;
   config::sandbox_section spec = {}; // of a child: as it was restored
   snapshot_tag parent = {};
+  operation_id operation = {};
+  bool is_unfinished = false;
   microseconds created_at{0}; // Unix time
   uint64_t branches = 0;      // sealed of it
 
@@ -37,6 +39,10 @@ struct sandbox_record {
             required),
       field("parent", &sandbox_record::parent,
             "The snapshot that it was restored from."),
+      field("operation", &sandbox_record::operation,
+            "Of a child: the restore that made it."),
+      field("is_unfinished", &sandbox_record::is_unfinished,
+            "Its VM was not seen to run yet."),
       field("created_at_us", &sandbox_record::created_at,
             "When it was made, in Unix time."),
       field("branches", &sandbox_record::branches, "Branches sealed of it."),

@@ -175,6 +175,11 @@ TEST_CASE_METHOD(node_fixture, "what a node knows outlives it",
   CHECK(info("child").vcpus == place.machine("child")->vcpus());
   CHECK(*branch("op-1") == *first);
   CHECK(place.machine("s1")->pauses() == 1);
+  const auto again = restore("op-2", "op-1", "child");
+  REQUIRE(again);
+  CHECK_FALSE(again->outcome);
+  CHECK(again->sandbox == info("child"));
+  CHECK(code_of(restore("op-4", "op-1", "child")) == ec::sandbox_exists);
 }
 
 TEST_CASE_METHOD(node_fixture, "a VM that is not found is not started twice",

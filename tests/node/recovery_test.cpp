@@ -74,6 +74,26 @@ TEST_CASE_METHOD(recovery_fixture, "a declared sandbox that is gone is new",
 }
 
 TEST_CASE_METHOD(recovery_fixture,
+                 "half a child is forgotten, a whole one told",
+                 "[node][recovery][safety]") {
+  auto record = sandbox_record{.id = {"the-child"},
+                               .origin = sandbox_origin::restored,
+                               .parent = {"op-1"},
+                               .operation = {"op-2"},
+                               .is_unfinished = GENERATE(false, true)};
+  record.spec.name = record.id;
+  record.spec.driver = config::driver_kind::simulated;
+  REQUIRE(records().save(record));
+  restart();
+  const auto found = recover();
+  CHECK(found.adopted.size() == (record.is_unfinished ? 1 : 2));
+  if (!record.is_unfinished)
+    CHECK(found.adopted[1].info.state == sandbox_state::gone);
+  auto problems = std::vector<std::string>{};
+  CHECK(records().load_all(problems).size() == found.adopted.size());
+}
+
+TEST_CASE_METHOD(recovery_fixture,
                  "a snapshot sealed before the node died is a success",
                  "[node][recovery][safety]") {
   // The node dies between the rename and its journal's last line.

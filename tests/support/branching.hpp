@@ -36,6 +36,7 @@ public:
   simulated_machine& machine();
   disk_snapshot_store& store() { return *store_; }
   file_journal& journal() { return *journal_; }
+  sandbox_records& records() { return *records_; }
   driver_table& drivers() { return drivers_; }
   config::branch_section policy = {};
   std::vector<fleet_event> events = {};

@@ -154,8 +154,18 @@ TEST_CASE_METHOD(reached, "a tree of a fleet is shown, or a part of it",
                  "[actors][shell][lineage]") {
   CHECK(run({"tree"}) == exit_code::done);
   CHECK(out.str().starts_with("NAME"));
-  CHECK(run({"tree", "nobody"}) == exit_code::not_found);
-  CHECK(err.str().find("nobody") != std::string::npos);
+  CHECK(run({"tree", "try-a", "-o", "name"}) == exit_code::done);
+  CHECK(out.str() == "try-a\n");
+  CHECK(run({"log", "damaged", "-o", "jsonl"}) == exit_code::done);
+  CHECK(out.str().find("\"depth\":1") != std::string::npos);
+  CHECK(run({"why-kept", "try-a"}) == exit_code::done);
+  CHECK(out.str().find("damaged") != std::string::npos);
+  CHECK(run({"why-kept", "damaged"}) == exit_code::done);
+  CHECK(out.str().starts_with("nothing needs damaged"));
+  for (const auto* word : {"tree", "log", "why-kept"}) {
+    CHECK(run({word, "nobody"}) == exit_code::not_found);
+    CHECK(err.str().find("nobody") != std::string::npos);
+  }
 }
 
 TEST_CASE_METHOD(reached, "a cancelled branch ends with 0",

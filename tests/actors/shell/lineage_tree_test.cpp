@@ -89,6 +89,26 @@ TEST_CASE("a part of a tree is found by what is there first",
   CHECK_FALSE(find_in(tree, "nobody"));
 }
 
+TEST_CASE("what needs a snapshot is told with the way out",
+          "[actors][shell][lineage]") {
+  auto diff = snapshot("diff", "web", "", 2);
+  diff.base = {"warm"};
+  auto ended = sandbox("ended", "warm", 3);
+  ended.state = sandbox_state::gone;
+  const auto tree =
+    grow_tree({sandbox("web", "", 0), sandbox("child", "warm", 3), ended},
+              {snapshot("warm", "web", "", 1), diff});
+  const auto needs = needs_of(tree, {"warm"});
+  REQUIRE(needs);
+  REQUIRE(needs->size() == 2);
+  CHECK(needs->at(0).name == "child");
+  CHECK(needs->at(0).why.find("forkfleet stop child") != std::string::npos);
+  CHECK(needs->at(1).name == "diff");
+  CHECK(needs->at(1).why.find("forkfleet flatten diff") != std::string::npos);
+  CHECK(needs_of(tree, {"diff"})->empty());
+  CHECK_FALSE(needs_of(tree, {"child"}));
+}
+
 TEST_CASE("every entry is drawn once, whatever the names are",
           "[actors][shell][lineage][safety]") {
   for (unsigned seed = 0; seed < 200; ++seed) {

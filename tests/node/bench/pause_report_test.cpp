@@ -54,7 +54,7 @@ TEST_CASE("a run within every bound misses no target", "[node][bench]") {
 TEST_CASE("each bound of a pause is missed by a run that breaks it",
           "[node][bench][safety]") {
   auto run = good_run();
-  const auto spoil = GENERATE(0, 1, 2, 3, 4, 5, 6);
+  const auto spoil = GENERATE(0, 1, 2, 3, 4, 5);
   CAPTURE(spoil);
   for (auto& x : run.samples) {
     if (spoil == 0 && x.memory_mib == 256 && x.way == capture_way::diff)
@@ -65,8 +65,6 @@ TEST_CASE("each bound of a pause is missed by a run that breaks it",
       x.total = 21ms;
     if (spoil == 3 && x.memory_mib == 1024 && x.way == capture_way::diff)
       x.written_bytes = 60 << 20;
-    if (spoil == 6 && x.rate_mib > 0 && x.way == capture_way::diff)
-      x.written_bytes = 10 << 20;
   }
   if (spoil == 4)
     run.torn_caught = 0;
