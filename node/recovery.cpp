@@ -69,8 +69,17 @@ private:
       return;
     }
     found.vmm = std::move(*vm);
+    note_whole(found.record);
     settle(record.id, found);
     result_.adopted.push_back(std::move(found));
+  }
+
+  /// A child that its driver found is whole, whatever was written down last.
+  void note_whole(sandbox_record& record) {
+    if (!std::exchange(record.is_unfinished, false))
+      return;
+    if (auto kept = plan_.records.save(record); !kept)
+      result_.notes.push_back(to_string(kept.error()));
   }
 
   expected<vmm_ptr> find_vm(const sandbox_record& record) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "actors/shell/lost_answer.hpp"
+
 namespace forkfleet::shell {
 namespace {
 
@@ -40,13 +42,6 @@ public:
   }
 
 private:
-  /// Whether this error leaves open what became of the branch. A fleet that
-  /// is not ready only does after an answer was lost.
-  static bool is_open(const failure& x, bool is_lost) {
-    return group_of(x.code) == ec_group::unknown
-           || (is_lost && x.code == ec::not_ready);
-  }
-
   milliseconds left() const {
     const auto left =
       std::chrono::duration_cast<milliseconds>(end_ - calls_.now());

@@ -7,6 +7,8 @@
 #include <system_error>
 #include <thread>
 
+#include "actors/shell/lost_answer.hpp"
+
 namespace forkfleet::shell {
 namespace {
 
@@ -51,7 +53,8 @@ private:
                                const fork_calls::ask& ask) const {
     const auto end = calls_.now() + limits_.each;
     auto answer = ask(request, limits_.each);
-    while (!answer && group_of(answer.error().code) == ec_group::unknown) {
+    for (bool is_lost = false; !answer && is_open(answer.error(), is_lost);
+         is_lost = true) {
       const auto left =
         std::chrono::duration_cast<milliseconds>(end - calls_.now());
       if (left <= repeat_wait)

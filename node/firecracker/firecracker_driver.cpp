@@ -106,7 +106,7 @@ expected<vmm_ptr> firecracker_driver::make(const start_plan& plan,
     return tl::unexpected(kept.error());
   auto vm = launch(*found, plan, until);
   if (!vm) {
-    remove_vm_record(plan.directory);
+    end_unfinished(plan.directory, until);
     return tl::unexpected(vm.error());
   }
   auto done = plan.snapshot ? load(*vm, *plan.snapshot, until)
@@ -118,7 +118,6 @@ expected<vmm_ptr> firecracker_driver::make(const start_plan& plan,
   }
   if (!done) {
     end_unfinished(plan.directory, until);
-    remove_vm_record(plan.directory);
     return tl::unexpected(done.error());
   }
   auto parts = parts_of(settings_, plan, record, *x);
@@ -162,8 +161,12 @@ expected<vmm_ptr> firecracker_driver::attach(const start_plan& plan,
 expected<vmm_ptr> firecracker_driver::adopt(const start_plan& plan,
                                             deadline_point until) {
   auto record = load_vm_record(plan.directory);
-  if (!record)
+  if (!record) {
+    // An earlier life may have died between the record and the VM.
+    if (record.error().code == ec::vmm_gone)
+      end_unfinished(plan.directory, until);
     return tl::unexpected(record.error());
+  }
   const auto x = from_contract(record->contract);
   if (!x)
     return tl::unexpected(x.error());
@@ -172,7 +175,6 @@ expected<vmm_ptr> firecracker_driver::adopt(const start_plan& plan,
   if (record->pid == 0) {
     // Half a VM is of no use: nobody knows which of its parts it has.
     end_unfinished(plan.directory, until);
-    remove_vm_record(plan.directory);
     return fail(ec::vmm_gone, "the node ended while this VM was started");
   }
   if (auto there = qemu::open_process(record->process()); !there) {

@@ -379,7 +379,11 @@ status firecracker_vmm::end_vm(deadline_point until) {
   const auto pidfd = qemu::open_process(parts_.process);
   if (!pidfd)
     return {};
-  return qemu::end_process(pidfd->get(), term_patience, until);
+  auto ended = qemu::end_process(pidfd->get(), term_patience, until);
+  if (ended && parts_.keeper)
+    parts_.keeper->wait_for_end(
+      std::max(until, deadline_point{steady_clock::now() + term_patience}));
+  return ended;
 }
 
 } // namespace forkfleet::firecracker

@@ -21,7 +21,6 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr int poll_interval_ms = 2;
-constexpr auto end_patience = std::chrono::seconds{5};
 constexpr std::size_t log_tail_bytes = 500;
 
 bool is_program(const std::string& path) {
@@ -119,13 +118,13 @@ expected<launched> launch(const programs& found, const start_plan& plan,
   ::unlink((plan.directory + "/" + api_socket).c_str());
   auto command = guarding(found, plan.directory, api_socket, plan.leash_pid);
   command.vmm = {found.firecracker, "--api-sock", api_socket};
+  command.record = vm_record_file;
   if (auto started = qemu::start_keeper(command, until); !started)
     return tl::unexpected(started.error());
   auto link = qemu::keeper_link::connect(
     plan.directory + "/" + qemu::keeper_socket, until);
   if (!link) {
     // The keeper leaves with its VM: a VM that ended at once takes it along.
-    end_unfinished(plan.directory, until);
     return tl::unexpected(link.error().code == ec::deadline_exceeded
                             ? link.error()
                             : ended(plan.directory));
@@ -133,10 +132,8 @@ expected<launched> launch(const programs& found, const start_plan& plan,
   auto line = std::make_unique<api>(plan.directory + "/" + api_socket);
   auto version =
     wait_for_api(*line, link->identity().vmm, plan.directory, until);
-  if (!version) {
-    end_unfinished(plan.directory, until);
+  if (!version)
     return tl::unexpected(version.error());
-  }
   return launched{std::move(line), *version, std::move(*link)};
 }
 
@@ -186,14 +183,8 @@ status load(launched& vm, const snapshot_files& snapshot,
 
 void end_unfinished(const std::string& directory,
                     deadline_point until) noexcept {
-  const auto link =
-    qemu::keeper_link::connect(directory + "/" + qemu::keeper_socket, until);
-  if (!link)
-    return;
-  if (auto pidfd = qemu::open_process(link->identity().vmm))
-    static_cast<void>(
-      qemu::end_process(pidfd->get(), {}, steady_clock::now() + end_patience)
-        .has_value());
+  remove_vm_record(directory);
+  qemu::end_kept_vm(directory, until);
 }
 
 } // namespace forkfleet::firecracker

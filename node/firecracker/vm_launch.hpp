@@ -56,7 +56,7 @@ qemu::keeper_command guarding(const programs& found,
                               const std::string& directory,
                               const std::string& socket, int leash_pid);
 
-/// Kills what was started in `directory` and has no use.
+/// Removes the record of `directory`, and kills the VM that was started there.
 void end_unfinished(const std::string& directory,
                     deadline_point until) noexcept;
 

@@ -10,11 +10,10 @@ namespace forkfleet::firecracker {
 
 namespace {
 
-constexpr const char* file_name = "vm.json";
 constexpr uint64_t format_version = 1;
 
 std::string path_in(const std::string& directory) {
-  return directory + "/" + file_name;
+  return directory + "/" + vm_record_file;
 }
 
 } // namespace

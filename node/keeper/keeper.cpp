@@ -68,6 +68,12 @@ status keeper::start() {
   }
   if (settings_.vmm.empty())
     return {};
+  // Who takes the record away looks for this socket next: either it finds
+  // us, or we find the record gone.
+  if (const auto& record = settings_.record;
+      !record.empty() && ::access(record.c_str(), F_OK) != 0)
+    return tl::unexpected(
+      errno_failure(errno, "the VM is not wanted any more: " + record));
   return vmm_.start(settings_);
 }
 

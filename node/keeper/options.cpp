@@ -7,7 +7,8 @@ namespace forkfleet::keeper {
 
 const char* const usage =
   "forkfleet-keeper --directory DIR [--watchdog SOCKET] [--leash PID] "
-  "[--preload LIBRARY [--overlay FILE]] [-- VMM ARGUMENT...]\n"
+  "[--preload LIBRARY [--overlay FILE]] [--record FILE] [-- VMM "
+  "ARGUMENT...]\n"
   "Starts and guards one VM for forkfleet-node, which calls it.\n";
 
 namespace {
@@ -42,6 +43,8 @@ expected<options> parse_options(const std::vector<std::string>& arguments) {
       result.preload = value;
     else if (name == "--overlay")
       result.overlay = value;
+    else if (name == "--record")
+      result.record = value;
     else if (name != "--leash")
       return fail(ec::invalid_request, name + ": unknown option");
     else if (auto taken = take_leash(value, result); !taken)

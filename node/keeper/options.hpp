@@ -15,12 +15,14 @@ struct options {
   std::string watchdog = {}; // relative to the directory, or absolute
   std::string preload = {};  // a library put into the VM; empty: none
   std::string overlay = {};  // what that maps over the base; empty: nothing
+  std::string record = {};   // the VM starts only while this file is there
   int leash_pid = 0;
   std::vector<std::string> vmm = {}; // empty: only guard
 };
 
 /// Reads `forkfleet-keeper --directory DIR [--watchdog SOCKET] [--leash PID]
-/// [--preload LIBRARY [--overlay FILE]] [-- VMM ARGUMENT...]`;
+/// [--preload LIBRARY [--overlay FILE]] [--record FILE]
+/// [-- VMM ARGUMENT...]`;
 /// invalid_request names what is wrong.
 expected<options> parse_options(const std::vector<std::string>& arguments);
 

@@ -14,6 +14,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
+constexpr auto end_patience = std::chrono::seconds{5};
+
 // For messages that are not waited for: the socket's buffer takes them.
 constexpr auto send_patience = std::chrono::milliseconds{100};
 
@@ -28,6 +30,8 @@ status start_keeper(const keeper_command& command, deadline_point until) {
     argv.insert(argv.end(), {"--preload", command.preload});
   if (!command.overlay.empty())
     argv.insert(argv.end(), {"--overlay", command.overlay});
+  if (!command.record.empty())
+    argv.insert(argv.end(), {"--record", command.record});
   if (command.leash_pid > 0)
     argv.insert(argv.end(), {"--leash", fmt::format("{}", command.leash_pid)});
   if (!command.vmm.empty()) {
@@ -35,6 +39,19 @@ status start_keeper(const keeper_command& command, deadline_point until) {
     argv.insert(argv.end(), command.vmm.begin(), command.vmm.end());
   }
   return run_to_end(argv, until);
+}
+
+void end_kept_vm(const std::string& directory, deadline_point until) noexcept {
+  auto link = keeper_link::connect(directory + "/" + keeper_socket, until);
+  if (!link)
+    return;
+  const auto& vmm = link->identity().vmm;
+  if (vmm.pid <= 0)
+    return link->leave();
+  const auto limit = steady_clock::now() + end_patience;
+  if (auto pidfd = open_process(vmm))
+    static_cast<void>(end_process(pidfd->get(), {}, limit).has_value());
+  link->wait_for_end(limit);
 }
 
 expected<keeper_link> keeper_link::connect(const std::string& path,
@@ -111,6 +128,11 @@ void keeper_link::leave() noexcept {
   static_cast<void>(
     say("leave", -1, steady_clock::now() + send_patience).has_value());
   socket_.reset();
+}
+
+void keeper_link::wait_for_end(deadline_point until) const noexcept {
+  if (const auto pidfd = open_process(identity_.keeper))
+    static_cast<void>(qemu::wait_for_end(pidfd->get(), until));
 }
 
 status keeper_link::say(std::string_view text, int pass, deadline_point until) {

@@ -38,12 +38,18 @@ struct keeper_command {
   std::string watchdog = {};  // the second QMP socket; empty: there is none
   std::string preload = {};   // put into the VM; empty: nothing
   std::string overlay = {};   // what that maps over the base
+  std::string record = {};    // the VM starts only while this file is there
   int leash_pid = 0;
   std::vector<std::string> vmm = {}; // empty: guard a VM that runs already
 };
 
 /// Starts a keeper; returns when it listens and its VM's process exists.
 status start_keeper(const keeper_command& command, deadline_point until);
+
+/// Kills the VM that a keeper started in `directory`, if there is one, and
+/// waits until nothing of ours writes there. With the record removed before,
+/// none is started later.
+void end_kept_vm(const std::string& directory, deadline_point until) noexcept;
 
 /// One connection to a keeper. Errors: vmm_unreachable with the socket's
 /// path, deadline_exceeded. Used by one thread at a time.
@@ -76,6 +82,10 @@ public:
 
   /// A keeper without a VM of its own leaves.
   void leave() noexcept;
+
+  /// After the end of its VM: waits until the keeper has written down how it
+  /// ended, and has left. Nothing of ours writes to the directory then.
+  void wait_for_end(deadline_point until) const noexcept;
 
 private:
   keeper_link(std::string path, unique_fd socket)

@@ -2,8 +2,6 @@
 #include "node/qemu/qemu_driver.hpp"
 
 #include <algorithm>
-#include <poll.h>
-#include <unistd.h>
 #include <utility>
 
 #include "actors/durable_file.hpp"
@@ -22,9 +20,6 @@ namespace {
 
 using namespace forkfleet::qemu;
 using std::chrono::steady_clock;
-
-constexpr auto keeper_birth_max = std::chrono::milliseconds{500};
-constexpr int keeper_poll_ms = 10;
 
 std::string path_in(const start_plan& plan, const char* name) {
   return plan.directory + "/" + name;
@@ -47,16 +42,6 @@ vmm_description describe(const start_plan& plan, const machine& x,
 void note_process(vm_record& record, const process_id& process) {
   record.pid = static_cast<uint64_t>(process.pid);
   record.start_ticks = process.start_ticks;
-}
-
-/// Ends the VM of a child that was being loaded. Its keeper may have been
-/// started a moment before the node died, and not listen yet.
-void end_half_child(const start_plan& plan, deadline_point until) {
-  const auto path = path_in(plan, keeper_socket);
-  const auto limit = std::min(until, steady_clock::now() + keeper_birth_max);
-  while (::access(path.c_str(), F_OK) != 0 && steady_clock::now() < limit)
-    ::poll(nullptr, 0, keeper_poll_ms);
-  end_unfinished(plan.directory, until);
 }
 
 } // namespace
@@ -119,6 +104,7 @@ qemu_driver::shared::command(const start_plan& plan, const machine& x,
                    .directory = plan.directory,
                    .watchdog = watchdog_socket,
                    .preload = found->preload,
+                   .record = vm_record_file,
                    .leash_pid = plan.leash_pid,
                    .vmm = command_line(x, {found->qemu, record.memory_path})};
   if (!plan.snapshot || plan.snapshot->memory.is_flat())
@@ -155,12 +141,11 @@ expected<vmm_ptr> qemu_driver::shared::launch(const start_plan& plan,
     return tl::unexpected(kept.error());
   auto vm = launch_vm(*starter, until);
   if (!vm) {
-    remove_vm_record(plan.directory);
+    end_unfinished(plan.directory, until);
     return tl::unexpected(vm.error());
   }
   if (auto done = complete(plan, *vm, *x, record, until); !done) {
     end_unfinished(plan.directory, until);
-    remove_vm_record(plan.directory);
     return tl::unexpected(done.error());
   }
   return make_vmm(plan, record, *x,
@@ -215,16 +200,19 @@ expected<vmm_ptr> qemu_driver::shared::attach(const start_plan& plan,
 expected<vmm_ptr> qemu_driver::shared::adopt(const start_plan& plan,
                                              deadline_point until) {
   auto record = load_vm_record(plan.directory);
-  if (!record)
+  if (!record) {
+    // An earlier life may have died between the record and the VM.
+    if (record.error().code == ec::vmm_gone)
+      end_unfinished(plan.directory, until);
     return tl::unexpected(record.error());
+  }
   auto x = from_contract(record->contract);
   if (!x)
     return tl::unexpected(x.error());
   const bool is_complete = record->pid > 0;
   // Half a child is of no use; a fresh VM that runs is whole.
   if (!is_complete && !record->memory_path.empty()) {
-    end_half_child(plan, until);
-    remove_vm_record(plan.directory);
+    end_unfinished(plan.directory, until);
     return fail(ec::vmm_gone, "the node ended while this child was loaded");
   }
   auto link = keeper_link::connect(path_in(plan, keeper_socket), until);

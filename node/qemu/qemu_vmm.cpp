@@ -323,6 +323,9 @@ status qemu_vmm::end_vm(deadline_point until) {
     if (auto ended = end_process(pidfd->get(), term_patience, until); !ended)
       return ended;
   remove_vm_record(parts_.directory);
+  if (parts_.keeper)
+    parts_.keeper->wait_for_end(
+      std::max(until, deadline_point{steady_clock::now() + term_patience}));
   return {};
 }
 

@@ -18,6 +18,7 @@
 #include "node/qemu/guest_status.hpp"
 #include "node/qemu/host_facts.hpp"
 #include "node/qemu/migration.hpp"
+#include "node/qemu/vm_record.hpp"
 
 namespace forkfleet::qemu {
 
@@ -26,7 +27,6 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr int poll_interval_ms = 2;
-constexpr auto launch_end_patience = std::chrono::seconds{5};
 constexpr std::size_t log_tail_bytes = 500;
 
 bool is_program(const std::string& path) {
@@ -200,7 +200,6 @@ expected<running_vm> launch_vm(const keeper_command& command,
     keeper_link::connect(command.directory + "/" + keeper_socket, until);
   if (!link) {
     // The keeper leaves with its VM: a VM that ended at once takes it along.
-    end_unfinished(command.directory, until);
     const bool is_late = link.error().code == ec::deadline_exceeded;
     return tl::unexpected(
       is_late ? link.error() : with_log({ec::vmm_gone, {}}, command.directory));
@@ -208,13 +207,8 @@ expected<running_vm> launch_vm(const keeper_command& command,
   const auto process = link->identity().vmm;
   auto qmp =
     connect_when_ready(command.directory + "/" + qmp_socket, process, until);
-  if (!qmp) {
-    if (auto pidfd = open_process(process))
-      static_cast<void>(
-        end_process(pidfd->get(), {}, steady_clock::now() + launch_end_patience)
-          .has_value());
+  if (!qmp)
     return tl::unexpected(with_log(qmp.error(), command.directory));
-  }
   return running_vm{std::move(*qmp), std::move(*link)};
 }
 
@@ -264,14 +258,8 @@ status see_running(qmp_client& qmp, deadline_point until) {
 
 void end_unfinished(const std::string& directory,
                     deadline_point until) noexcept {
-  const auto link =
-    keeper_link::connect(directory + "/" + keeper_socket, until);
-  if (!link)
-    return;
-  if (auto pidfd = open_process(link->identity().vmm))
-    static_cast<void>(
-      end_process(pidfd->get(), {}, steady_clock::now() + launch_end_patience)
-        .has_value());
+  remove_vm_record(directory);
+  end_kept_vm(directory, until);
 }
 
 expected<std::string> machine_type(qmp_client& qmp, deadline_point until) {

@@ -53,7 +53,7 @@ status load_child(qmp_client& qmp, const snapshot_files& snapshot,
 /// Sees the guest run; resumes it when it only stands.
 status see_running(qmp_client& qmp, deadline_point until);
 
-/// Kills a VM that was started in `directory` and has not got a record yet.
+/// Removes the record of `directory`, and kills the VM that was started there.
 void end_unfinished(const std::string& directory,
                     deadline_point until) noexcept;
 

@@ -12,6 +12,9 @@
 
 namespace forkfleet::qemu {
 
+/// Its name. While it is not there, no VM is started in the directory.
+inline constexpr const char* vm_record_file = "vm.json";
+
 /// What is known of a VM beside its directory. Paths are absolute.
 struct vm_record {
   uint64_t version = 1;

@@ -20,6 +20,8 @@ namespace {
 /// Deeper than anything that a node makes; a guard against a loop.
 constexpr int depth_max = 32;
 
+constexpr int removal_attempts = 5;
+
 tl::unexpected<failure> os_error(const char* what, const std::string& path) {
   return tl::unexpected<failure>(
     errno_failure(errno, std::string{what} + " " + path));
@@ -81,11 +83,16 @@ status remove_at(int parent, const char* name, const std::string& path,
     ::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
   if (!fd)
     return os_error("remove", path);
-  if (auto empty = remove_content(fd.get(), path, depth); !empty)
-    return empty;
-  if (disk::remove_at(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
-    return os_error("remove directory", path);
-  return {};
+  // A process that is about to end may still write what it has to say.
+  for (int attempt = 0; attempt < removal_attempts; ++attempt) {
+    if (auto empty = remove_content(fd.get(), path, depth); !empty)
+      return empty;
+    if (disk::remove_at(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+      return {};
+    if (errno != ENOTEMPTY && errno != EEXIST)
+      break;
+  }
+  return os_error("remove directory", path);
 }
 
 } // namespace

@@ -118,7 +118,11 @@ TEST_CASE_METHOD(fork_fleet, "a node killed in a fork leaves no half a child",
   REQUIRE(is_whole);
   // What is listed runs, or has said why not; nothing else has a directory.
   const auto kept = children();
-  CHECK(names_in("h1", "sandboxes").size() == kept.size() + 1);
+  const auto directories = names_in("h1", "sandboxes");
+  for (const auto& name : directories)
+    for (const auto& file : names_in("h1", "sandboxes/" + name))
+      UNSCOPED_INFO("there is " << name << "/" << file);
+  CHECK(directories.size() == kept.size() + 1);
   for (const auto& [name, info] : kept) {
     CAPTURE(name, info.note);
     CHECK(info.state == sandbox_state::running);

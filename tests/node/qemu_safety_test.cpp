@@ -2,6 +2,7 @@
 // Whatever breaks, the guest runs and the next branch is right.
 #include <csignal>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,6 +10,8 @@
 
 #include "node/qemu/keeper_link.hpp"
 #include "node/qemu/process.hpp"
+#include "node/qemu/vm_launch.hpp"
+#include "node/qemu/vm_record.hpp"
 #include "tests/support/vm_fixture.hpp"
 
 using namespace forkfleet;
@@ -235,6 +238,39 @@ TEST_CASE_METHOD(vm_fixture, "a VM without a leash survives its keeper",
   check_guest(*vm, 200);
   check_next_branches(*this, *vm);
   CHECK(last_result().warnings.empty());
+}
+
+TEST_CASE_METHOD(vm_fixture, "a keeper that is late starts no VM",
+                 "[node][qemu][vm][safety]") {
+  if (!can_run())
+    return;
+  // Its node was killed, and the next one gave the child up meanwhile.
+  const auto late = plan("late");
+  const auto touched = home() + "/touched";
+  const auto found = qemu::find_programs({});
+  REQUIRE(found);
+  const auto command = qemu::keeper_command{.keeper = found->keeper,
+                                            .directory = late.directory,
+                                            .record = qemu::vm_record_file,
+                                            .leash_pid = ::getpid(),
+                                            .vmm = {"/usr/bin/touch", touched}};
+  const auto started = qemu::start_keeper(command, soon());
+  REQUIRE_FALSE(started);
+  CHECK(started.error().message.find("not wanted") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(touched));
+}
+
+TEST_CASE_METHOD(vm_fixture, "nothing writes where a VM has ended",
+                 "[node][qemu][vm][safety]") {
+  if (!can_run())
+    return;
+  const auto ended = plan("ended");
+  const auto vm = start(ended);
+  const auto link = qemu::keeper_link::connect(
+    ended.directory + "/" + qemu::keeper_socket, soon());
+  REQUIRE(link);
+  REQUIRE(vm->stop(soon()));
+  CHECK_FALSE(link->is_alive());
 }
 
 TEST_CASE_METHOD(vm_fixture, "a VMM that was killed is gone, and said so",

@@ -93,6 +93,23 @@ TEST_CASE_METHOD(recovery_fixture,
   CHECK(records().load_all(problems).size() == found.adopted.size());
 }
 
+TEST_CASE_METHOD(recovery_fixture, "a child that is found again is whole",
+                 "[node][recovery][safety]") {
+  auto problems = std::vector<std::string>{};
+  auto record = records().load_all(problems).at(0);
+  record.origin = sandbox_origin::restored;
+  record.is_unfinished = true;
+  REQUIRE(records().save(record));
+  restart();
+  REQUIRE(recover().adopted.size() == 1);
+  machine().end();
+  restart();
+  // It was seen to run, so its end is told.
+  const auto found = recover();
+  REQUIRE(found.adopted.size() == 1);
+  CHECK(found.adopted[0].info.state == sandbox_state::gone);
+}
+
 TEST_CASE_METHOD(recovery_fixture,
                  "a snapshot sealed before the node died is a success",
                  "[node][recovery][safety]") {

@@ -105,6 +105,19 @@ TEST_CASE("a lost answer is asked for again by the same operation",
   CHECK(fleet.asked["op-1"] == 3);
 }
 
+TEST_CASE("a node that is not back yet is asked again",
+          "[actors][shell][fork][safety]") {
+  scripted_fleet fleet;
+  fleet.failures["op-0"] = {{ec::node_down, "gone"}, {ec::not_ready, "joins"}};
+  fleet.failures["op-1"] = {{ec::not_ready, "no node yet"}};
+  const auto results = fleet.fork(2, 1);
+  CHECK(results[0]);
+  CHECK(fleet.asked["op-0"] == 3);
+  // Nothing was lost here: the fleet says no.
+  CHECK_FALSE(results[1]);
+  CHECK(fleet.asked["op-1"] == 1);
+}
+
 TEST_CASE("a child that nobody answers for ends with its time",
           "[actors][shell][fork][safety]") {
   scripted_fleet fleet;
