@@ -257,6 +257,7 @@ struct sandbox_section {
   uint64_t vcpus = 1;
   std::vector<disk_section> disks = {};
   bool debug_console = false;
+  bool guest_agent = false;
   std::vector<std::string> qemu_arguments = {};
   std::string binary = {};
   attach_section attach = {};
@@ -284,6 +285,9 @@ struct sandbox_section {
       field("disks", &sandbox_section::disks, "Its disks, in order."),
       field("debug_console", &sandbox_section::debug_console,
             "Port 0xe9 of the guest as a socket in the sandbox's directory."),
+      field("guest_agent", &sandbox_section::guest_agent,
+            "The guest runs qemu-guest-agent: its children get an identity "
+            "of their own, and exec and cp work."),
       field("qemu_arguments", &sandbox_section::qemu_arguments,
             "More arguments for QEMU, as they are."),
       field("binary", &sandbox_section::binary,

@@ -68,10 +68,22 @@ private:
       result_.adopted.push_back(std::move(found));
       return;
     }
+    if (record.is_unfinished && !(*vm)->describe().agent.empty())
+      return end_nameless(record, **vm);
     found.vmm = std::move(*vm);
     note_whole(found.record);
     settle(record.id, found);
     result_.adopted.push_back(std::move(found));
+  }
+
+  /// A child that goes on with its source's entropy and names is no child.
+  void end_nameless(const sandbox_record& record, vmm& vm) {
+    result_.notes.push_back("sandbox " + record.id.value
+                            + ": ended, the node was killed before its guest "
+                              "took an identity of its own");
+    if (auto ended = vm.stop(in(adopt_limit)); !ended)
+      return result_.notes.push_back(to_string(ended.error()));
+    forget(record.id);
   }
 
   /// A child that its driver found is whole, whatever was written down last.
@@ -158,7 +170,8 @@ private:
             .parent = record.parent,
             .branches = record.branches,
             .started_at = record.created_at,
-            .directory = plan_.records.directory(record.id)};
+            .directory = plan_.records.directory(record.id),
+            .identity = record.identity};
   }
 
   void forget(const sandbox_id& id) {

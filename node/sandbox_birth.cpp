@@ -141,6 +141,7 @@ void manage(node_pointer self, const sandbox_info& info, const vmm_ptr& vmm) {
   managed.info.vcpus = known.vcpus;
   managed.info.console = known.console;
   managed.info.debug_console = known.debug_console;
+  managed.info.agent = known.agent;
   managed.handle = self->spawn(sandbox, setup_of(self, managed, vmm));
   self->monitor(managed.handle);
   tell_state(self, managed.info);

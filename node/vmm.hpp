@@ -99,6 +99,7 @@ struct vmm_description {
   std::string accelerator = {};
   std::string console = {};       // file of the serial console's output
   std::string debug_console = {}; // socket of port 0xe9
+  std::string agent = {};         // socket of the guest agent's port
 };
 
 /// Which pages of the guest's memory a capture takes.

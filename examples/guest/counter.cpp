@@ -64,6 +64,16 @@ void mount_system_folders() {
     dup2(console, fd);
 }
 
+/// Where there is more than this program, as in the guest with an agent.
+void start_services() {
+  constexpr const char* script = "/etc/services.sh";
+  if (access(script, R_OK) != 0 || fork() != 0)
+    return;
+  setsid();
+  execl("/bin/busybox", "sh", script, nullptr);
+  _exit(127);
+}
+
 settings read_settings() {
   std::ifstream file("/proc/cmdline");
   const std::string line{std::istreambuf_iterator<char>(file), {}};
@@ -257,6 +267,7 @@ private:
 int main() {
   using namespace forkfleet::guest;
   mount_system_folders();
+  start_services();
   if (!open_ports())
     give_up("cannot use the ports of the debug console and the clock");
   const auto config = read_settings();

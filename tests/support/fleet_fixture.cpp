@@ -268,4 +268,20 @@ std::string guest_sandbox(const std::string& name, const std::string& host,
          + "\n    debug_console: true\n    append: \"" + append + "\"\n";
 }
 
+std::string agent_sandbox(const std::string& name, const std::string& host,
+                          bool has_agent) {
+  auto text = guest_sandbox(name, host, "128MiB",
+                            "ff.rate_mib=5 ff.set_mib=16 ff.idle=sleep");
+  const auto at = text.find("/initrd.img");
+  if (at == std::string::npos)
+    return {};
+  const auto begin = text.rfind(' ', at) + 1;
+  const auto image = text.substr(begin, at - begin) + "/initrd-agent.img";
+  if (!fs::exists(image))
+    return {};
+  if (has_agent)
+    text.replace(begin, at - begin + std::string{"/initrd.img"}.size(), image);
+  return text + "    guest_agent: true\n";
+}
+
 } // namespace forkfleet::test

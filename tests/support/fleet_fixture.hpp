@@ -117,4 +117,9 @@ std::string guest_sandbox(const std::string& name, const std::string& host,
                           const std::string& memory,
                           const std::string& append = {});
 
+/// The same guest with an agent and a port for it; or with the port alone.
+/// Empty: it was not built.
+std::string agent_sandbox(const std::string& name, const std::string& host,
+                          bool has_agent = true);
+
 } // namespace forkfleet::test
