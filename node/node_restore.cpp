@@ -156,6 +156,8 @@ status check(node_pointer self, const restore_request& request) {
                 request.operation.value + " was used for a branch");
   if (!st.snapshots.contains(request.tag))
     return fail(ec::unknown_snapshot, request.tag.value);
+  if (st.retention.removing.contains(request.tag))
+    return fail(ec::node_busy, request.tag.value + " is being removed");
   if (st.sandboxes.contains(request.sandbox))
     return fail(ec::sandbox_exists, request.sandbox.value);
   if (st.restores.size() - st.ended_restores.size() >= running_max)

@@ -158,7 +158,8 @@ private:
             .parent = record.parent,
             .branches = record.branches,
             .started_at = record.created_at,
-            .directory = plan_.records.directory(record.id)};
+            .directory = plan_.records.directory(record.id),
+            .operation = record.operation};
   }
 
   void forget(const sandbox_id& id) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// restore, stop, rm: children of snapshots, and the end of things.
+// restore, stop: children of snapshots, and their end.
 #include "actors/shell/clock.hpp"
 #include "actors/shell/connection.hpp"
 #include "actors/shell/figures.hpp"
@@ -81,11 +81,6 @@ exit_code run_stop(session& io, const config::invocation& given) {
                   "stopped " + name);
 }
 
-exit_code run_rm(session& io, const config::invocation& given) {
-  const auto tag = given.positional("SNAPSHOT");
-  return ask_done(io, given, remove_request{.tag = {tag}}, "removed " + tag);
-}
-
 } // namespace
 
 std::vector<verb> sandbox_verbs() {
@@ -118,12 +113,6 @@ std::vector<verb> sandbox_verbs() {
                .positionals = {{.name = "SANDBOX", .doc = "Which one."}},
                .examples = {"forkfleet stop child-1"}},
      .run = run_stop},
-    {.entry = {.path = "rm",
-               .summary = "Remove a snapshot from its host's disk.",
-               .positionals = {{.name = "SNAPSHOT",
-                                .doc = "The snapshot's tag."}},
-               .examples = {"forkfleet rm try-a"}},
-     .run = run_rm},
   };
 }
 
