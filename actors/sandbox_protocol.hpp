@@ -58,6 +58,7 @@ struct sandbox_info {
   std::string console = {};
   std::string debug_console = {};
   std::string note = {};
+  operation_id operation = {};
   std::string agent = {};
   identity_receipt identity = {};
 
@@ -88,6 +89,8 @@ struct sandbox_info {
                     "The socket of its debug console, where it has one."),
       schema::field("note", &sandbox_info::note,
                     "Why it stands where it stands."),
+      schema::field("operation", &sandbox_info::operation,
+                    "The restore that made it."),
       schema::field("agent", &sandbox_info::agent,
                     "The socket of its guest agent's port, where it has one."),
       schema::field("identity", &sandbox_info::identity,
@@ -113,6 +116,8 @@ struct snapshot_info {
   std::string directory = {};
   snapshot_tag base = {};
   uint64_t depth = 0;
+  std::vector<std::string> labels = {};
+  std::string note = {};
 
   friend bool operator==(const snapshot_info&, const snapshot_info&) = default;
   static constexpr schema::about about{"snapshot_info", "One sealed snapshot."};
@@ -144,6 +149,9 @@ struct snapshot_info {
                     "it needs no other."),
       schema::field("depth", &snapshot_info::depth,
                     "Diffs down to a flat image; 0: it has one."),
+      schema::field("labels", &snapshot_info::labels,
+                    "KEY=VALUE each, in order of their keys."),
+      schema::field("note", &snapshot_info::note, "What people say of it."),
     };
   }
 };

@@ -49,8 +49,8 @@ restore_report report_of(node_pointer self, const restore_request& request,
   return {.operation = request.operation,
           .tag = request.tag,
           .sandbox = self->state.sandboxes.at(request.sandbox).info,
-          .total = std::chrono::duration_cast<microseconds>(
-            self->clock().now() - begun)};
+          .total = std::chrono::duration_cast<microseconds>(self->clock().now()
+                                                            - begun)};
 }
 
 /// Answers who waits for no more; the restore goes on.
@@ -189,11 +189,11 @@ void on_started(node_pointer self, const restore_request& request,
   const auto report = report_of(self, request, begun);
   if (request.wait == restore_wait::started)
     answer_early(self, report);
-  auto job = host_job{
-    [services = shared_services(self), record = managed.record,
-     vm = answer.vmm, until,
-     plan = plan_identity(request.sandbox.value, request.input,
-                          st.services.wall())] {
+  auto job =
+    host_job{[services = shared_services(self), record = managed.record,
+              vm = answer.vmm, until,
+              plan = plan_identity(request.sandbox.value, request.input,
+                                   st.services.wall())] {
       return name_child(*services, record, vm, plan, until);
     }};
   run_on(self, managed.hand, std::move(job),
@@ -216,11 +216,11 @@ void start_restore(node_pointer self, const restore_request& request) {
               clock = &self->home_system().clock()] {
       return restore_vm(*services, record, leash, until, *clock);
     }};
-  run_on(self, managed.hand, std::move(job),
-         [self, request, begun,
-          until = begun + limit](const host_answer& answer) {
-           on_started(self, request, begun, until, answer);
-         });
+  run_on(
+    self, managed.hand, std::move(job),
+    [self, request, begun, until = begun + limit](const host_answer& answer) {
+      on_started(self, request, begun, until, answer);
+    });
   if (request.wait == restore_wait::none)
     answer_early(self, report_of(self, request, begun));
 }
@@ -241,6 +241,8 @@ status check(node_pointer self, const restore_request& request) {
                 request.operation.value + " was used for a branch");
   if (!st.snapshots.contains(request.tag))
     return fail(ec::unknown_snapshot, request.tag.value);
+  if (st.retention.removing.contains(request.tag))
+    return fail(ec::node_busy, request.tag.value + " is being removed");
   if (st.sandboxes.contains(request.sandbox))
     return fail(ec::sandbox_exists, request.sandbox.value);
   if (st.restores.size() - st.ended_restores.size() >= running_max)

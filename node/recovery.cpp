@@ -171,6 +171,7 @@ private:
             .branches = record.branches,
             .started_at = record.created_at,
             .directory = plan_.records.directory(record.id),
+            .operation = record.operation,
             .identity = record.identity};
   }
 

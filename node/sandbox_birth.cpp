@@ -34,7 +34,8 @@ sandbox_info blank_info(node_pointer self, const sandbox_record& record) {
           .parent = record.parent,
           .branches = record.branches,
           .started_at = record.created_at,
-          .note = "its VM is being started"};
+          .note = "its VM is being started",
+          .operation = record.operation};
 }
 
 expected<vmm_driver_ptr> driver_of(const node_services& services,

@@ -17,8 +17,7 @@ expected<guest_file> read_file(const std::string& text) {
   if (sign == std::string::npos || sign == 0 || sign + 1 == text.size())
     return fail(ec::invalid_request,
                 "--file " + text + ": GUEST_PATH=LOCAL_PATH is wanted");
-  const auto content =
-    read_small_file(text.substr(sign + 1), child_bytes_max);
+  const auto content = read_small_file(text.substr(sign + 1), child_bytes_max);
   if (!content)
     return fail(content.error().code, "--file: " + content.error().message);
   return guest_file{text.substr(0, sign), to_base64(*content)};
@@ -111,9 +110,9 @@ expected<std::vector<child_line>> read_child_lines(std::istream& in,
       return fail(line.error().code,
                   fmt::format("{}:{}: {}", name, number, line.error().message));
     if (result.size() == lines_max)
-      return fail(ec::invalid_request,
-                  fmt::format("{}:{}: more than {} children", name, number,
-                              lines_max));
+      return fail(
+        ec::invalid_request,
+        fmt::format("{}:{}: more than {} children", name, number, lines_max));
     result.push_back(std::move(*line));
   }
   if (result.empty())

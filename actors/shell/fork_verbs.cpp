@@ -91,8 +91,9 @@ public:
            const child_input& all)
     : io_{io}, given_{given}, where_{where}, format_{format_of(given)},
       deadline_{given.duration("deadline").value_or(child_limit)},
-      requests_{requests_of(given, lines, all, deadline_)},
-      line_{STDERR_FILENO, io.messages} {}
+      requests_{requests_of(given, lines, all, deadline_)}, line_{STDERR_FILENO,
+                                                                  io.messages} {
+  }
 
   exit_code run() {
     const farewell words{"The children that were asked for go on without us; "

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// restore, stop, rm: children of snapshots, and the end of things.
+// restore, stop: children of snapshots, and their end.
 #include "actors/shell/child_options.hpp"
 #include "actors/shell/clock.hpp"
 #include "actors/shell/connection.hpp"
@@ -96,11 +96,6 @@ exit_code run_stop(session& io, const config::invocation& given) {
                   "stopped " + name);
 }
 
-exit_code run_rm(session& io, const config::invocation& given) {
-  const auto tag = given.positional("SNAPSHOT");
-  return ask_done(io, given, remove_request{.tag = {tag}}, "removed " + tag);
-}
-
 std::vector<config::option> restore_options() {
   using enum config::value_kind;
   auto all = std::vector<config::option>{
@@ -128,27 +123,21 @@ std::vector<config::option> restore_options() {
 
 std::vector<verb> sandbox_verbs() {
   return {
-    {.entry =
-       {.path = "restore",
-        .summary = "Start a child of a snapshot, as a new sandbox.",
-        .options = restore_options(),
-        .positionals = {{.name = "SNAPSHOT", .doc = "The snapshot's tag."}},
-        .examples = {"forkfleet restore try-a",
-                     "forkfleet restore try-a --name child-1",
-                     "forkfleet restore try-a --env TASK=7 --file "
-                     "/root/task.json=task.json"}},
+    {.entry = {.path = "restore",
+               .summary = "Start a child of a snapshot, as a new sandbox.",
+               .options = restore_options(),
+               .positionals = {{.name = "SNAPSHOT",
+                                .doc = "The snapshot's tag."}},
+               .examples = {"forkfleet restore try-a",
+                            "forkfleet restore try-a --name child-1",
+                            "forkfleet restore try-a --env TASK=7 --file "
+                            "/root/task.json=task.json"}},
      .run = run_restore},
     {.entry = {.path = "stop",
                .summary = "End a sandbox's VM.",
                .positionals = {{.name = "SANDBOX", .doc = "Which one."}},
                .examples = {"forkfleet stop child-1"}},
      .run = run_stop},
-    {.entry = {.path = "rm",
-               .summary = "Remove a snapshot from its host's disk.",
-               .positionals = {{.name = "SNAPSHOT",
-                                .doc = "The snapshot's tag."}},
-               .examples = {"forkfleet rm try-a"}},
-     .run = run_rm},
   };
 }
 

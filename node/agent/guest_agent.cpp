@@ -52,8 +52,8 @@ status guest_agent::synchronize(deadline_point until) {
   auto dice = std::random_device{};
   while (steady_clock::now() < until) {
     const auto number = uint64_t{dice()};
-    const auto message =
-      json{{"execute", "guest-sync-delimited"}, {"arguments", {{"id", number}}}};
+    const auto message = json{{"execute", "guest-sync-delimited"},
+                              {"arguments", {{"id", number}}}};
     const auto text = flush_byte + schema::dump(message) + "\n";
     if (auto sent = qemu::send_text(socket_.get(), text, -1, until); !sent)
       return sent;
@@ -71,8 +71,9 @@ status guest_agent::synchronize(deadline_point until) {
     }
   }
   return fail(ec::deadline_exceeded,
-              path_ + ": no guest agent answers; the guest must run "
-                      "qemu-guest-agent on the port org.qemu.guest_agent.0");
+              path_
+                + ": no guest agent answers; the guest must run "
+                  "qemu-guest-agent on the port org.qemu.guest_agent.0");
 }
 
 expected<json> guest_agent::execute(std::string_view command,
@@ -184,17 +185,16 @@ void guest_agent::close(uint64_t handle, deadline_point until) {
 }
 
 status guest_agent::write_file(const std::string& path,
-                               std::string_view content,
-                               deadline_point until) {
+                               std::string_view content, deadline_point until) {
   const auto handle = open(path, "w", until);
   if (!handle)
     return tl::unexpected(handle.error());
   auto result = status{};
   while (!content.empty() && result) {
     const auto part = content.substr(0, chunk_bytes_max);
-    const auto written = execute(
-      "guest-file-write",
-      json{{"handle", *handle}, {"buf-b64", to_base64(part)}}, until);
+    const auto written =
+      execute("guest-file-write",
+              json{{"handle", *handle}, {"buf-b64", to_base64(part)}}, until);
     if (!written)
       result = tl::unexpected(written.error());
     else if (qemu::number_member(*written, "count") != part.size())

@@ -148,7 +148,8 @@ std::string input_lines(const child_input& input) {
   auto text = std::string{};
   for (const auto& entry : input.environment) {
     const auto sign = entry.find('=');
-    text += entry.substr(0, sign + 1) + shell_word(entry.substr(sign + 1)) + "\n";
+    text +=
+      entry.substr(0, sign + 1) + shell_word(entry.substr(sign + 1)) + "\n";
   }
   return fmt::format("printf '%s' {} >/run/forkfleet/env ||\n"
                      "  die '/run/forkfleet/env cannot be written'\n"
@@ -169,9 +170,9 @@ status check(const child_input& input) {
                 fmt::format("environment: {} entries, at most {}",
                             input.environment.size(), child_environment_max));
   if (input.files.size() > child_files_max)
-    return fail(ec::invalid_request, fmt::format("files: {}, at most {}",
-                                                 input.files.size(),
-                                                 child_files_max));
+    return fail(ec::invalid_request,
+                fmt::format("files: {}, at most {}", input.files.size(),
+                            child_files_max));
   auto bytes = input.seed.size();
   for (const auto& entry : input.environment) {
     if (!is_assignment(entry) || has_zero(entry))
@@ -215,8 +216,8 @@ expected<identity_receipt> read_receipt(std::string_view printed) {
     const auto key = line.substr(0, sign);
     const auto value = std::string{line.substr(sign + 1)};
     if (key == "error")
-      return fail(ec::vmm_refused, "the guest did not take its identity: "
-                                     + value);
+      return fail(ec::vmm_refused,
+                  "the guest did not take its identity: " + value);
     if (key == "entropy")
       receipt.entropy = value;
     else if (key == "hostname")
@@ -264,10 +265,9 @@ expected<identity_receipt> give_identity(const std::string& socket,
   const auto passed =
     std::chrono::duration_cast<microseconds>(steady_clock::now() - begun);
   current.clock += passed;
-  const auto taken = agent->run({.path = "/bin/sh",
-                                 .arguments = {"-s"},
-                                 .input = identity_script(current)},
-                                until);
+  const auto taken = agent->run(
+    {.path = "/bin/sh", .arguments = {"-s"}, .input = identity_script(current)},
+    until);
   if (!taken)
     return tl::unexpected(taken.error());
   auto receipt = read_receipt(taken->output);
@@ -275,9 +275,9 @@ expected<identity_receipt> give_identity(const std::string& socket,
     return receipt;
   if (receipt->hostname != plan.hostname
       || receipt->machine_id != plan.machine_id)
-    return fail(ec::vmm_refused, "the guest acknowledged another identity: "
-                                   + receipt->hostname + ", "
-                                   + receipt->machine_id);
+    return fail(ec::vmm_refused,
+                "the guest acknowledged another identity: " + receipt->hostname
+                  + ", " + receipt->machine_id);
   receipt->files = plan.input.files.size();
   receipt->elapsed =
     std::chrono::duration_cast<microseconds>(steady_clock::now() - begun);

@@ -106,8 +106,8 @@ void add_agent(argument_list& out, const machine& x) {
   if (!x.agent)
     return;
   add_socket(out, "agent", agent_socket);
-  out.add("-device", is_microvm(x.type) ? "virtio-serial-device"
-                                        : "virtio-serial-pci");
+  out.add("-device",
+          is_microvm(x.type) ? "virtio-serial-device" : "virtio-serial-pci");
   out.add("-device",
           "virtserialport,chardev=agent,name=org.qemu.guest_agent.0");
 }

@@ -225,7 +225,7 @@ expected<snapshot_info> disk_snapshot_store::seal(const seal_request& request,
                 request.operation.value + " is sealed with another's files");
   auto manifest = begin_manifest(request);
   if (manifest)
-    manifest = complete_staging(*own, std::move(*manifest));
+    manifest = complete_staging(*own, std::move(*manifest), request.words);
   if (!manifest)
     return tl::unexpected<failure>(manifest.error());
   return make_visible(request.operation, *manifest);

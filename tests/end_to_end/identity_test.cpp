@@ -32,8 +32,7 @@ struct identity_fleet : fleet_fixture {
   }
 
   uint64_t counter_of(const std::string& console) {
-    auto watch =
-      guest::guest_watch::open(console, steady_clock::now() + 20s);
+    auto watch = guest::guest_watch::open(console, steady_clock::now() + 20s);
     REQUIRE(watch);
     const auto tick =
       (*watch)->wait_for_tick(steady_clock::now(), steady_clock::now() + 60s);
@@ -48,12 +47,12 @@ struct identity_fleet : fleet_fixture {
     const auto console = sandbox("source").debug_console;
     REQUIRE(eventually([&] { return counter_of(console) > count; }, 60s));
     const auto before = counter_of(console);
-    const auto report = ask<branch_report>(
-      branch_request{.operation = {"op-warm"},
-                     .sandbox = {"source"},
-                     .tag = {"warm"},
-                     .mode = branch_mode::full},
-      60s);
+    const auto report =
+      ask<branch_report>(branch_request{.operation = {"op-warm"},
+                                        .sandbox = {"source"},
+                                        .tag = {"warm"},
+                                        .mode = branch_mode::full},
+                         60s);
     REQUIRE(report);
     REQUIRE_FALSE(report->outcome);
     return before;
@@ -94,10 +93,10 @@ TEST_CASE_METHOD(identity_fleet, "no two children have the same identity",
   auto ids = std::set<std::string>{};
   auto samples = std::set<std::string>{};
   for (const std::string name : {"kid_a", "kid_b", "kid_c"}) {
-    const auto report = restore(
-      name, restore_wait::automatic, 60s,
-      {.environment = {"TASK=it's " + name},
-       .files = {{"/root/task", to_base64("task of " + name)}}});
+    const auto report =
+      restore(name, restore_wait::automatic, 60s,
+              {.environment = {"TASK=it's " + name},
+               .files = {{"/root/task", to_base64("task of " + name)}}});
     REQUIRE(report);
     CAPTURE(report->outcome.message);
     REQUIRE_FALSE(report->outcome);

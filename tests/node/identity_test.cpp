@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "node/agent/identity.hpp"
+
 #include <cstdio>
 #include <memory>
 
 #include <catch2/catch.hpp>
 
 #include "actors/base64.hpp"
-#include "node/agent/identity.hpp"
 
 using namespace forkfleet;
 
@@ -37,9 +38,14 @@ constexpr const char* whole_answer = "entropy=perl\nhostname=kid\n"
 } // namespace
 
 TEST_CASE("base64 is what RFC 4648 says", "[node][identity]") {
-  const auto [bytes, text] = GENERATE(table<std::string, std::string>(
-    {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"},
-     {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}}));
+  const auto [bytes, text] =
+    GENERATE(table<std::string, std::string>({{"", ""},
+                                              {"f", "Zg=="},
+                                              {"fo", "Zm8="},
+                                              {"foo", "Zm9v"},
+                                              {"foob", "Zm9vYg=="},
+                                              {"fooba", "Zm9vYmE="},
+                                              {"foobar", "Zm9vYmFy"}}));
   CHECK(to_base64(bytes) == text);
   CHECK(from_base64(text) == bytes);
 }
@@ -63,9 +69,9 @@ TEST_CASE("whatever a child is given, the script is a script",
   const std::string value =
     GENERATE("plain", "it's", "'; reboot; '", "$(reboot) `reboot` \\ \"",
              "two\nlines", "%s %d \\045");
-  auto plan = plan_identity("kid", {.environment = {"A=" + value},
-                                    .seed = value},
-                            microseconds{1'700'000'000'123'456});
+  auto plan =
+    plan_identity("kid", {.environment = {"A=" + value}, .seed = value},
+                  microseconds{1'700'000'000'123'456});
   const auto script = identity_script(plan);
   CHECK(is_shell(script));
   CHECK(script.find("@1700000000.123456") != std::string::npos);

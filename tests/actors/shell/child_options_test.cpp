@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "actors/shell/child_options.hpp"
+
 #include <sstream>
 
 #include <catch2/catch.hpp>
-
-#include "actors/shell/child_options.hpp"
 
 using namespace forkfleet;
 using namespace forkfleet::shell;
