@@ -313,6 +313,8 @@ status qemu_vmm::end_vm(deadline_point until) {
   const auto pidfd = open_process(process);
   if (!pidfd) {
     remove_vm_record(parts_.directory);
+    if (parts_.keeper)
+      parts_.keeper->wait_for_end(steady_clock::now() + keeper_patience);
     return {};
   }
   const auto quit_until =
@@ -324,8 +326,7 @@ status qemu_vmm::end_vm(deadline_point until) {
       return ended;
   remove_vm_record(parts_.directory);
   if (parts_.keeper)
-    parts_.keeper->wait_for_end(
-      std::max(until, deadline_point{steady_clock::now() + term_patience}));
+    parts_.keeper->wait_for_end(steady_clock::now() + keeper_patience);
   return {};
 }
 

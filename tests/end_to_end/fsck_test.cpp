@@ -50,6 +50,8 @@ struct checked_fleet : Fleet {
     this->kill_node("h1");
     tool.end(SIGKILL);
     this->start_node("h1");
+    // What the coordinator knew of the node's earlier life is no answer.
+    REQUIRE(eventually([&] { return this->is_back("h1"); }));
     REQUIRE(eventually(
       [&] { return this->sandbox("source").state == sandbox_state::running; }));
   }
@@ -118,7 +120,13 @@ TEST_CASE_METHOD(simulated_checked,
   start();
   take_warm();
   CHECK(check(1).outcome.code == ec::not_permitted); // a node has it
+  const auto earlier = sandbox("source").started_at;
   fork_and_kill("50", begun);
+  // A simulated VM ends with its node, and is started anew.
+  REQUIRE(eventually([&] {
+    const auto now = sandbox("source");
+    return now.state == sandbox_state::running && now.started_at != earlier;
+  }));
   // The coordinator asks again for what was under way: some begin only now.
   const auto known = children().size() + 1;
   kill_node("h1");

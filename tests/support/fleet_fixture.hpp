@@ -80,6 +80,10 @@ public:
   /// Whether all nodes are up and all sandboxes of the file run.
   bool is_ready();
 
+  /// Whether the coordinator knows the host's node in a life after the one
+  /// that was killed last. is_ready asks for this, too.
+  bool is_back(const std::string& host);
+
   /// Asks the coordinator.
   expected<branch_report> branch(const branch_request& request);
   expected<operation_status> status_of(const std::string& operation);
@@ -104,6 +108,7 @@ private:
   fleet_shape shape_;
   uint16_t port_ = 0;
   std::map<std::string, program_run> nodes_ = {};
+  std::map<std::string, uint64_t> killed_ = {}; // which life of a host's node
   std::vector<program_run> coordinator_ = {};
   client client_;
 };
