@@ -190,7 +190,7 @@ verb_entry fork_verb() {
                 {.name = "cycle-memory",
                  .kind = value_kind::bytes,
                  .doc = "The memory of that child.",
-                 .initial = "64MiB"},
+                 .initial = "96MiB"},
                 limit_option("30m"),
                 results_option()},
     .examples = {"forkfleet bench fork",

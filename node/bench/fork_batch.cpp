@@ -93,7 +93,7 @@ expected<fork_samples> fork_simulated(const batch_plan& plan,
                                       branch_place& place,
                                       const interruption& interrupted) {
   const auto host = std::make_shared<simulated_host>();
-  simulated_driver driver{{.host = host}};
+  simulated_driver driver{{.host = host, .start_cost = 0ns}};
   auto source = driver.start(simulated_plan("simulated", plan.memory_mib),
                              clock::now() + child_limit);
   if (!source)

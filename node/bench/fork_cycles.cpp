@@ -74,7 +74,8 @@ expected<cycles_result> run_cycles(const cycles_plan& plan, branch_place& place,
       guest_vm::start(driver, {.name = "small",
                                .directory = plan.directory,
                                .guest_directory = plan.guest_directory,
-                               .memory_mib = plan.memory_mib});
+                               .memory_mib = plan.memory_mib,
+                               .has_hand = false});
     if (!source)
       return tl::unexpected(source.error());
     const snapshot_tag tag{"fork-cycles"};

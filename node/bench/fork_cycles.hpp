@@ -16,7 +16,7 @@ namespace forkfleet::bench {
 /// What to run.
 struct cycles_plan {
   uint64_t cycles = 1000;
-  uint64_t memory_mib = 64;
+  uint64_t memory_mib = 96;
   std::string guest_directory = {};
   std::string directory = {}; // for the VMs' directories, and nothing else
 };

@@ -20,7 +20,7 @@ struct fork_plan {
   uint64_t vms = 24;        // children of a QEMU guest
   uint64_t in_flight = 4;   // that are started at once
   uint64_t cycles = 1000;
-  uint64_t cycle_memory_mib = 64;
+  uint64_t cycle_memory_mib = 96;
   std::string guest_directory = {};
   std::string directory = {};
   std::chrono::milliseconds limit{1'800'000};

@@ -199,6 +199,7 @@ expected<fork_samples> fork_vms(const batch_plan& plan, branch_place& place,
                              .guest_directory = plan.guest_directory,
                              .memory_mib = plan.memory_mib,
                              .has_agent = true,
+                             .has_hand = false,
                              .patience = source_patience});
   if (!source)
     return tl::unexpected(source.error());

@@ -91,7 +91,7 @@ expected<std::unique_ptr<guest_vm>> guest_vm::start(vmm_driver& driver,
     what.spec.attach.qmp = vm->directory_ + "/" + qemu::qmp_socket;
     what.spec.attach.watchdog_qmp =
       vm->directory_ + "/" + qemu::watchdog_socket;
-  } else if (!plan.snapshot) {
+  } else if (!plan.snapshot && plan.has_hand) {
     what.spec.qemu_arguments = {"-qmp", "unix:" + vm->directory_
                                           + "/hand.sock,server=on,wait=off"};
   }
