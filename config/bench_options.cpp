@@ -161,6 +161,45 @@ verb_entry floor_verb() {
   return result;
 }
 
+verb_entry fork_verb() {
+  auto result = verb_entry{
+    .path = "fork",
+    .summary = "Measure children by the dozen of one snapshot: time, memory, "
+               "identity, and that nothing is left of them.",
+    .options = {{.name = "memory",
+                 .kind = value_kind::bytes,
+                 .doc = "The guests' memory.",
+                 .initial = "256MiB"},
+                number_option("simulated",
+                              "Children of a simulated guest; 0: none.", "100",
+                              5000),
+                number_option("vms",
+                              "Children of a QEMU guest, which all run at "
+                              "once; 0: none.",
+                              "24", 1000),
+                {.name = "in-flight",
+                 .kind = value_kind::number,
+                 .doc = "Children that are started at once.",
+                 .initial = "4",
+                 .min = 1,
+                 .max = 64},
+                number_option("cycles",
+                              "How often a small child is started and killed; "
+                              "0: never.",
+                              "1000", 1000000),
+                {.name = "cycle-memory",
+                 .kind = value_kind::bytes,
+                 .doc = "The memory of that child.",
+                 .initial = "96MiB"},
+                limit_option("30m"),
+                results_option()},
+    .examples = {"forkfleet bench fork",
+                 "forkfleet bench fork --vms 60 --cycles 0"}};
+  for (auto& x : guest_options())
+    result.options.push_back(std::move(x));
+  return result;
+}
+
 } // namespace
 
 const command_line& bench_command_line() {
@@ -168,7 +207,7 @@ const command_line& bench_command_line() {
     .name = "forkfleet-bench",
     .summary = "Measures forkfleet's snapshot engine on this machine.",
     .version = FORKFLEET_VERSION,
-    .verbs = {chain_verb(), pause_verb(), floor_verb()}};
+    .verbs = {chain_verb(), pause_verb(), floor_verb(), fork_verb()}};
   return program;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/bench/branch_place.hpp"
 
+#include "node/bench/timing.hpp"
 #include "node/storage/file_journal.hpp"
 
 namespace forkfleet::bench {
@@ -10,11 +11,6 @@ namespace {
 using clock = std::chrono::steady_clock;
 
 constexpr const char* host = "bench";
-
-microseconds wall_time() {
-  return std::chrono::duration_cast<microseconds>(
-    std::chrono::system_clock::now().time_since_epoch());
-}
 
 } // namespace
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "actors/durable_file.hpp"
 #include "node/qemu/host_facts.hpp"
 #include "node/qemu/machine.hpp"
 
@@ -31,7 +32,9 @@ config::sandbox_section spec_of(const guest_plan& plan) {
   config::sandbox_section spec;
   spec.name = {plan.name};
   spec.kernel = plan.guest_directory + "/vmlinuz";
-  spec.initrd = plan.guest_directory + "/initrd.img";
+  spec.initrd = plan.guest_directory
+                + (plan.has_agent ? "/initrd-agent.img" : "/initrd.img");
+  spec.guest_agent = plan.has_agent;
   spec.append = "ff.rate_mib=" + std::to_string(plan.rate_mib)
                 + " ff.set_mib=" + std::to_string(ring_mib(plan.memory_mib))
                 + (plan.rate_mib == 0 ? " ff.idle=sleep" : "");
@@ -88,7 +91,7 @@ expected<std::unique_ptr<guest_vm>> guest_vm::start(vmm_driver& driver,
     what.spec.attach.qmp = vm->directory_ + "/" + qemu::qmp_socket;
     what.spec.attach.watchdog_qmp =
       vm->directory_ + "/" + qemu::watchdog_socket;
-  } else if (!plan.snapshot) {
+  } else if (!plan.snapshot && plan.has_hand) {
     what.spec.qemu_arguments = {"-qmp", "unix:" + vm->directory_
                                           + "/hand.sock,server=on,wait=off"};
   }

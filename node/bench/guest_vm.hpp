@@ -23,6 +23,8 @@ struct guest_plan {
   std::string guest_directory = {}; // vmlinuz and initrd.img
   uint64_t memory_mib = 256;
   uint64_t rate_mib = 0; // 0: it sleeps between its ticks
+  bool has_agent = false;
+  bool has_hand = true; // by_hand() works; not for the source of children
   vm_owner owner = vm_owner::driver;
   std::optional<snapshot_files> snapshot = {}; // set: a child of it
   std::chrono::seconds patience{60};           // until it is heard

@@ -7,6 +7,7 @@
 #include "config/bench_options.hpp"
 #include "node/bench/chain_report.hpp"
 #include "node/bench/chain_run.hpp"
+#include "node/bench/fork_run.hpp"
 #include "node/bench/pause_run.hpp"
 
 namespace {
@@ -90,6 +91,23 @@ int bench_pauses(const config::invocation& given, conditions about,
   return 0;
 }
 
+int bench_forks(const config::invocation& given, conditions about,
+                const interruption& interrupted) {
+  const auto plan = fork_plan_of(given);
+  if (!plan)
+    return give_up(plan.error());
+  const auto folder = folder_of(given, "fork");
+  if (!folder)
+    return give_up(folder.error());
+  const auto results = run_forks(*plan, std::move(about), *folder, interrupted);
+  if (!results)
+    return give_up(results.error());
+  std::cout << "\n" << plain_text(fork_table(*results));
+  if (!results->readings.empty())
+    std::cout << "\n" << plain_text(census_table(*results));
+  return tell_targets(fork_targets(*results), *folder);
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -101,5 +119,7 @@ int main(int argc, char** argv) {
   auto about = observe(command_text(argc, argv));
   if (given->verb->path == "chain")
     return bench_chain(*given, std::move(about), interrupted);
+  if (given->verb->path == "fork")
+    return bench_forks(*given, std::move(about), interrupted);
   return bench_pauses(*given, std::move(about), interrupted);
 }

@@ -3,16 +3,14 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
 #include <set>
-#include <unistd.h>
 
 #include <fmt/format.h>
 
 #include "node/bench/csv.hpp"
 #include "node/bench/host_load.hpp"
 #include "node/bench/vm_captures.hpp"
+#include "node/bench/work_directory.hpp"
 #include "node/qemu/qemu_driver.hpp"
 
 namespace forkfleet::bench {
@@ -20,28 +18,6 @@ namespace forkfleet::bench {
 namespace {
 
 using clock = std::chrono::steady_clock;
-
-/// A directory for VMs and snapshots, gone with its owner.
-class work_directory {
-public:
-  explicit work_directory(const std::string& parent)
-    : path_(parent + "/forkfleet-bench-XXXXXX") {
-    if (mkdtemp(path_.data()) == nullptr)
-      path_.clear();
-  }
-  ~work_directory() {
-    std::error_code ignored;
-    if (!path_.empty())
-      std::filesystem::remove_all(path_, ignored);
-  }
-  work_directory(const work_directory&) = delete;
-  work_directory& operator=(const work_directory&) = delete;
-
-  const std::string& path() const { return path_; }
-
-private:
-  std::string path_;
-};
 
 bool is_of_hand_vm(capture_way way) {
   return way == capture_way::stopped || way == capture_way::attached;

@@ -7,6 +7,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <utility>
 
 #include "actors/ids.hpp"
 #include "node/simulated/guest.hpp"
@@ -72,6 +74,10 @@ public:
 
   uint64_t memory_bytes() const { return ram_.bytes().size(); }
   uint64_t vcpus() const { return vcpus_; }
+  /// What tells it from all others of one memory, as a VM generation device
+  /// would. Set once, by who starts it.
+  const std::string& generation() const { return generation_; }
+  void set_generation(std::string x) { generation_ = std::move(x); }
   /// How often the guest was paused while it ran.
   uint64_t pauses() const;
 
@@ -84,6 +90,7 @@ private:
   guest_ram ram_;
   const uint64_t vcpus_;
   guest_habits habits_;
+  std::string generation_ = {};
   mutable std::mutex mutex_;
   uint64_t tick_ = 0;
   vmm_health health_ = vmm_health::running;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/simulated/simulated_driver.hpp"
 
+#include <string>
 #include <utility>
 
 namespace forkfleet {
@@ -23,6 +24,11 @@ public:
 private:
   const guest_ram& ram_;
 };
+
+/// No two VMs of a name start at one time.
+std::string generation_of(const sandbox_id& id, deadline_point now) {
+  return id.value + "@" + std::to_string(now.time_since_epoch().count());
+}
 
 } // namespace
 
@@ -61,6 +67,7 @@ expected<vmm_ptr> simulated_driver::start(const start_plan& plan,
   auto machine = make_machine(plan);
   if (!machine)
     return tl::unexpected{machine.error()};
+  (*machine)->set_generation(generation_of(plan.id, settings_.time.now()));
   if (!settings_.host->add(plan.id, *machine))
     return fail(ec::vmm_refused, "sandbox '" + plan.id.value
                                    + "' has a simulated VM already, or the "
