@@ -108,12 +108,8 @@ exit_code run_cascade(session& io, const config::invocation& given,
     return tell(io, given, snapshots.error());
   cascade_result x{.steps = cascade_of(grow_tree(*sandboxes, *snapshots), tag)};
   x.ends.resize(x.steps.size(), step_end::planned);
-  if (x.steps.empty()) {
-    note(io, "there is no snapshot " + tag.value
-               + "; nothing is left to be removed");
-    print_cascade(io, given, x);
-    return exit_code::done;
-  }
+  if (x.steps.empty())
+    return tell(io, given, {ec::unknown_snapshot, tag.value});
   if (given.has("yes"))
     run_steps(fleet, limit, x);
   print_cascade(io, given, x);
