@@ -93,7 +93,7 @@ TEST_CASE_METHOD(reached_fleet_fixture, "a cascade shows its plan first",
   CHECK(run({"rm", "try-a", "--cascade", "--yes", "-o", "json"})
         == exit_code::done);
   CHECK(json().at(1).at("state") == "done");
-  CHECK(run({"rm", "gone", "--cascade", "--yes"}) == exit_code::done);
+  CHECK(run({"rm", "gone", "--cascade", "--yes"}) == exit_code::not_found);
   CHECK(run({"rm", "try-a", "--yes"}) == exit_code::usage);
 }
 
