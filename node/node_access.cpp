@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/log.hpp"
 #include "node/agent/guest_access.hpp"
 #include "node/console_piece.hpp"
 #include "node/host_worker.hpp"
@@ -165,6 +166,11 @@ caf::result<exec_report> on_exec(node_pointer self,
     return to_caf_error(ec::invalid_request,
                         "operation must be a name of letters, digits, '-' "
                         "and '_'");
+  if (request.action == exec_action::start
+      || request.action == exec_action::kill)
+    log::info("exec.asked", {{"operation", request.operation},
+                             {"sandbox", request.sandbox},
+                             {"action", schema::name_of(request.action)}});
   return run_in_guest<exec_report>(self, request, do_exec);
 }
 

@@ -34,6 +34,13 @@ expected<copy_result> copy(session& io, guest_line& guest,
                           : fetch_file(guest, from.path, to.path, io.out);
 }
 
+/// A guest's own words need another look at the guest, not at its host.
+std::string_view remedy_of(const failure& why) {
+  return why.code == ec::vmm_refused
+           ? "see what is there: forkfleet exec SANDBOX -- ls -la DIR"
+           : std::string_view{};
+}
+
 exit_code run_copy(session& io, const config::invocation& given) {
   const auto from = parse_place(given.positional("SRC"));
   const auto to = parse_place(given.positional("DST"));
@@ -56,7 +63,7 @@ exit_code run_copy(session& io, const config::invocation& given) {
   if (!result)
     return result.error().code == ec::cancelled
              ? exit_code::interrupted
-             : tell(io, given, result.error());
+             : tell(io, given, result.error(), remedy_of(result.error()));
   // What was copied is our output then.
   if (to.is_in_guest() || to.path != "-")
     print_copy(io, given, to, *result);

@@ -82,7 +82,8 @@ public:
     schema::json value = {{"operation", operation.value},
                           {"status", end.status},
                           {"was_late", end.was_late},
-                          {"was_stopped", end.was_stopped}};
+                          {"was_stopped", end.was_stopped},
+                          {"is_complete", !end.is_still_printing}};
     if (format_ == output_format::json) {
       add(value, "output", output_);
       add(value, "errors", errors_);

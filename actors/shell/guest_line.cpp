@@ -2,6 +2,7 @@
 #include "actors/shell/guest_line.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <poll.h>
 #include <unistd.h>
 
@@ -43,6 +44,10 @@ status succeeded(const expected<script_end>& x) {
               why.empty()
                 ? fmt::format("a script in the guest ended with {}", x->status)
                 : why);
+}
+
+guest_line::guest_line() {
+  std::signal(SIGPIPE, SIG_IGN);
 }
 
 void guest_line::reach(client& fleet, const sandbox_id& sandbox) {

@@ -27,6 +27,10 @@ status succeeded(const expected<script_end>& x);
 /// which has threads.
 class guest_line {
 public:
+  /// A reader of our output that goes away is an error from now on, and does
+  /// not end us: the program in the guest would stay.
+  guest_line();
+
   /// Talks through `fleet` from now on, which must stay.
   void reach(client& fleet, const sandbox_id& sandbox);
 

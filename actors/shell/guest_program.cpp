@@ -16,8 +16,11 @@ constexpr milliseconds look_patience{60'000};
 constexpr milliseconds ask_slack{3000};
 constexpr milliseconds look_wait_min{10};
 constexpr milliseconds look_wait_max{250};
-/// What a program left behind may print on for so long after its end.
-constexpr milliseconds quiet_limit{1000};
+/// What a program left behind may hold its outputs. They are taken for told
+/// when so much time and so many looks, for each of which the guest had to
+/// work, brought nothing new.
+constexpr milliseconds quiet_limit{2000};
+constexpr int quiet_looks = 10;
 /// For a guest to end what is too late by itself, and for a killed program.
 constexpr milliseconds kill_patience{10'000};
 
@@ -137,7 +140,9 @@ private:
     end_.status = x.status;
     end_.was_late = end_.was_late || (x.was_late && !end_.was_stopped);
     const bool is_told = x.output.has_ended && x.errors.has_ended;
-    const bool is_quiet = !moved && since(progress_) >= quiet_limit;
+    quiet_ = x.has_exited && !moved ? quiet_ + 1 : 0;
+    const bool is_quiet =
+      quiet_ >= quiet_looks && since(progress_) >= quiet_limit;
     end_.is_still_printing = x.has_exited && !is_told;
     is_over_ = x.has_exited && (is_told || is_quiet);
     wait_ = moved ? milliseconds{0}
@@ -166,6 +171,7 @@ private:
   stream_position output_ = {};
   stream_position errors_ = {};
   milliseconds wait_{0};
+  int quiet_ = 0; // looks after its end without news
   bool has_exited_ = false;
   bool is_killed_ = false;
   bool is_over_ = false;

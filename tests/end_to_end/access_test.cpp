@@ -151,7 +151,8 @@ TEST_CASE_METHOD(access_fleet, "a program has its end, however it comes",
              "echo begun; sleep 1234"})
         == 7);
   CHECK(out() == "begun\n");
-  CHECK(run({"exec", "box", "--", "pgrep", "-f", "sleep 1234"}) == 1);
+  CHECK(run({"exec", "box", "--", "sh", "-c", "ps | grep '[s]leep 1234'"})
+        == 1);
 
   INFO("by Ctrl-C, after it was seen to print");
   auto tool =
@@ -159,7 +160,8 @@ TEST_CASE_METHOD(access_fleet, "a program has its end, however it comes",
   CHECK(eventually([this] { return out() == "begun\n"; }, 30s));
   const auto status = tool.end(SIGINT);
   CHECK(WEXITSTATUS(status) == 130);
-  CHECK(run({"exec", "box", "--", "pgrep", "-f", "sleep 2345"}) == 1);
+  CHECK(run({"exec", "box", "--", "sh", "-c", "ps | grep '[s]leep 2345'"})
+        == 1);
 
   INFO("a branch in between: the source goes on, the child has it, too");
   auto running = begin({"exec", "box", "--", "sh", "-c",

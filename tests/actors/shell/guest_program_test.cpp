@@ -19,7 +19,8 @@ struct played_guest {
   std::size_t piece = 3;
   uint64_t status = 0;
   bool ends = true;
-  int lost_each = 0; // each such answer
+  bool leaves_daemon = false; // that has its outputs still
+  int lost_each = 0;          // each such answer
   failure broken = {};
   std::vector<exec_action> asked = {};
   std::string output = {};
@@ -133,4 +134,14 @@ TEST_CASE("a guest that never answers has an end, which names the operation",
   CHECK(end.error().code == ec::node_down);
   CHECK(end.error().message.find("op-1") != std::string::npos);
   CHECK(guest.passed < 60s);
+}
+
+TEST_CASE("what a program left behind holds nobody up",
+          "[actors][shell][exec]") {
+  auto guest = played_guest{.text = "all of it", .leaves_daemon = true};
+  const auto end = guest.run();
+  REQUIRE(end);
+  CHECK(end->is_still_printing);
+  CHECK(guest.output == guest.text);
+  CHECK(guest.passed < 10s);
 }
