@@ -201,5 +201,9 @@ template expected<inspect_report> client::ask(const inspect_request&,
                                               milliseconds);
 template expected<compare_report> client::ask(const compare_request&,
                                               milliseconds);
+template expected<exec_report> client::ask(const exec_request&, milliseconds);
+template expected<file_report> client::ask(const file_request&, milliseconds);
+template expected<console_report> client::ask(const console_request&,
+                                              milliseconds);
 
 } // namespace forkfleet

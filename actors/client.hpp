@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "actors/branch_protocol.hpp"
+#include "actors/exec_protocol.hpp"
 #include "actors/fleet_protocol.hpp"
 #include "actors/link/endpoint.hpp"
 #include "actors/snapshot_protocol.hpp"
@@ -38,7 +39,9 @@ public:
   /// operation_query operation_status, restore_request restore_report,
   /// stop_request, remove_request, cancel_request and flatten_request done,
   /// verify_request verify_report, export_request and import_request
-  /// archive_report, the list requests their lists, events_request event_list.
+  /// archive_report, exec_request exec_report, file_request file_report,
+  /// console_request console_report, the list requests their lists,
+  /// events_request event_list.
   /// Errors are the coordinator's own; node_down and deadline_exceeded mean
   /// that the outcome is unknown when the request was sent; not_ready and
   /// not_permitted that it was not.

@@ -7,6 +7,7 @@
 #include <caf/type_id.hpp>
 #include <caf/typed_actor.hpp>
 
+#include "actors/exec_protocol.hpp"
 #include "actors/membership_protocol.hpp"
 #include "actors/snapshot_protocol.hpp"
 #include "actors/wire.hpp"
@@ -30,7 +31,12 @@ using upkeep_api = caf::typed_actor<
   caf::replies_to<annotate_request>::with<inspect_report>,
   caf::replies_to<inspect_request>::with<inspect_report>,
   // Compare the memory of two snapshots.
-  caf::replies_to<compare_request>::with<compare_report>>;
+  caf::replies_to<compare_request>::with<compare_report>,
+  // Programs and files in a guest, through its agent.
+  caf::replies_to<exec_request>::with<exec_report>,
+  caf::replies_to<file_request>::with<file_report>,
+  // What a sandbox' console printed.
+  caf::replies_to<console_request>::with<console_report>>;
 
 /// What a NODE answers to the COORDINATOR.
 using node_actor = caf::typed_actor<
@@ -85,4 +91,10 @@ CAF_BEGIN_TYPE_ID_BLOCK(forkfleet, first_custom_type_id)
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::inspect_report))
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::compare_request))
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::compare_report))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::exec_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::exec_report))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::file_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::file_report))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::console_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::console_report))
 CAF_END_TYPE_ID_BLOCK(forkfleet)

@@ -156,6 +156,22 @@ expected<host_name> find_host(const lineage& names,
   return host;
 }
 
+expected<host_name> find_host(const lineage& names, const exec_request& request,
+                              const untold_hosts& untold) {
+  return find_holder(names, request.sandbox, ec::unknown_sandbox, untold);
+}
+
+expected<host_name> find_host(const lineage& names, const file_request& request,
+                              const untold_hosts& untold) {
+  return find_holder(names, request.sandbox, ec::unknown_sandbox, untold);
+}
+
+expected<host_name> find_host(const lineage& names,
+                              const console_request& request,
+                              const untold_hosts& untold) {
+  return find_holder(names, request.sandbox, ec::unknown_sandbox, untold);
+}
+
 status check_free(const lineage& names, const snapshot_tag& tag,
                   const untold_hosts& untold) {
   if (tag.empty())

@@ -16,6 +16,7 @@
 
 #include "config/fleet_file.hpp"
 #include "node/admission.hpp"
+#include "node/agent/guest_access.hpp"
 #include "node/local_messages.hpp"
 #include "node/operation_table.hpp"
 #include "node/pause_gate.hpp"
@@ -135,6 +136,26 @@ struct retention_state {
   bool is_removing = false;
 };
 
+/// What waits for one guest, or for one console: done one after the other.
+struct access_line {
+  std::shared_ptr<agent_seat> seat = {}; // null: it needs no agent
+  std::deque<std::function<void(const host_worker_actor&)>> queue = {};
+  bool is_busy = false;
+  std::chrono::steady_clock::time_point last = {}; // when it had work
+};
+
+/// Programs, files and consoles of guests. What needs the guest's agent has
+/// the first line of a sandbox, its console the second.
+struct access_state {
+  using key = std::pair<sandbox_id, bool>;
+
+  std::vector<host_worker_actor> hands = {};
+  std::vector<host_worker_actor> idle = {}; // those of them without work
+  std::map<key, access_line> lines = {};
+  std::deque<key> ready = {}; // lines with work and without a worker
+  bool is_reminded = false;   // that connections are to be let go
+};
+
 struct node_actor_state {
   static inline const char* name = "node";
   node_settings settings = {};
@@ -153,6 +174,7 @@ struct node_actor_state {
   std::vector<host_worker_actor> hands = {};
   std::size_t next_hand = 0;
   upkeep_state upkeep = {};
+  access_state access = {};
   flattening_state flattening = {};
   retention_state retention = {};
   node_load load = {};

@@ -23,6 +23,12 @@ inline constexpr uint8_t flatten_reminder = 253;
 /// The tick that says: time to look what the retention says.
 inline constexpr uint8_t retention_reminder = 252;
 
+/// The tick that says: time to let go of guests that nobody asks.
+inline constexpr uint8_t access_reminder = 251;
+
+/// As many requests may wait for one guest.
+inline constexpr std::size_t access_queue_max = 32;
+
 /// As many deep chains may wait to be flattened; more are found later.
 inline constexpr std::size_t flatten_queue_max = 256;
 
@@ -90,6 +96,16 @@ caf::result<archive_report> on_import(node_pointer self,
                                       const import_request& request);
 caf::result<compare_report> on_compare(node_pointer self,
                                        const compare_request& request);
+/// Access to guests: done by HOST WORKERs of its own, one request of a guest
+/// at a time, each until its deadline.
+caf::result<exec_report> on_exec(node_pointer self,
+                                 const exec_request& request);
+caf::result<file_report> on_file(node_pointer self,
+                                 const file_request& request);
+caf::result<console_report> on_console(node_pointer self,
+                                       const console_request& request);
+/// Lets go of guests that nobody asked for a while.
+void leave_guests(node_pointer self);
 /// Ends a branch before its time.
 caf::result<done> on_cancel(node_pointer self, const cancel_request& request);
 /// Asks all upkeep under way to end soon.

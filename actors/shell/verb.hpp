@@ -19,6 +19,10 @@ std::vector<verb> up_verbs();       // up, down
 std::vector<verb> list_verbs();     // nodes, ls, snapshots
 std::vector<verb> branch_verbs();   // branch, status, cancel
 std::vector<verb> sandbox_verbs();  // restore, stop
+std::vector<verb> exec_verbs();     // exec
+std::vector<verb> copy_verbs();     // cp
+std::vector<verb> console_verbs();  // logs
+std::vector<verb> wait_verbs();     // wait
 std::vector<verb> removal_verbs();  // rm
 std::vector<verb> fork_verbs();     // fork
 std::vector<verb> lineage_verbs();  // tree, log, why-kept

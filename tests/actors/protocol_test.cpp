@@ -64,6 +64,12 @@ const std::tuple later_messages{
   named<inspect_report>{"inspect_report"},
   named<compare_request>{"compare_request"},
   named<compare_report>{"compare_report"},
+  named<exec_request>{"exec_request"},
+  named<exec_report>{"exec_report"},
+  named<file_request>{"file_request"},
+  named<file_report>{"file_report"},
+  named<console_request>{"console_request"},
+  named<console_report>{"console_report"},
 };
 // clang-format on
 

@@ -71,6 +71,15 @@ fake_node(fake_node_actor::stateful_pointer<fake_node_state> self,
     [self, script](const compare_request& x) {
       return note(self, script->comparisons, x);
     },
+    [self, script](const exec_request& x) {
+      return note(self, script->programs, x);
+    },
+    [self, script](const file_request& x) {
+      return note(self, script->files, x);
+    },
+    [self, script](const console_request& x) {
+      return note(self, script->consoles, x);
+    },
     [script](caf::tick_atom) {
       if (auto todo = std::exchange(script->todo, {}))
         todo();

@@ -41,6 +41,9 @@ struct node_script {
   std::vector<received<annotate_request, inspect_report>> annotations = {};
   std::vector<received<inspect_request, inspect_report>> inspections = {};
   std::vector<received<compare_request, compare_report>> comparisons = {};
+  std::vector<received<exec_request, exec_report>> programs = {};
+  std::vector<received<file_request, file_report>> files = {};
+  std::vector<received<console_request, console_report>> consoles = {};
   std::vector<operation_query> queries = {};
   std::map<operation_id, operation_status> known = {}; // answers queries
 };

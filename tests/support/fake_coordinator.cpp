@@ -138,6 +138,9 @@ coordinator_actor::behavior_type fake_coordinator(self_ptr self,
                             .runs = 2,
                             .table = {{0, 4096}, {8192, 8192}}};
     },
+    [](const exec_request&) { return exec_report{}; },
+    [](const file_request&) { return file_report{}; },
+    [](const console_request&) { return console_report{}; },
     [](const nodes_request&) {
       return node_list{.nodes = {node_info{.host = {"h1"}}}};
     },

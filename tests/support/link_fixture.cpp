@@ -39,6 +39,9 @@ node_actor::behavior_type fake_node(node_actor::pointer self,
     [](const annotate_request&) { return inspect_report{}; },
     [](const inspect_request&) { return inspect_report{}; },
     [](const compare_request&) { return compare_report{}; },
+    [](const exec_request&) { return exec_report{}; },
+    [](const file_request&) { return file_report{}; },
+    [](const console_request&) { return console_report{}; },
   };
 }
 
