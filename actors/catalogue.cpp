@@ -49,6 +49,7 @@ const std::vector<scriptable_message>& catalogue() {
     entry<events_request, event_list>(),
     entry<export_request, archive_report>(),
     entry<flatten_request, done>(),
+    entry<fsck_request, fsck_report>(),
     entry<import_request, archive_report>(),
     entry<inspect_request, inspect_report>(),
     entry<nodes_request, node_list>(),

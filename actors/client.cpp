@@ -201,5 +201,6 @@ template expected<inspect_report> client::ask(const inspect_request&,
                                               milliseconds);
 template expected<compare_report> client::ask(const compare_request&,
                                               milliseconds);
+template expected<fsck_report> client::ask(const fsck_request&, milliseconds);
 
 } // namespace forkfleet

@@ -7,6 +7,7 @@
 #include <caf/type_id.hpp>
 #include <caf/typed_actor.hpp>
 
+#include "actors/fsck_protocol.hpp"
 #include "actors/membership_protocol.hpp"
 #include "actors/snapshot_protocol.hpp"
 #include "actors/wire.hpp"
@@ -30,7 +31,9 @@ using upkeep_api = caf::typed_actor<
   caf::replies_to<annotate_request>::with<inspect_report>,
   caf::replies_to<inspect_request>::with<inspect_report>,
   // Compare the memory of two snapshots.
-  caf::replies_to<compare_request>::with<compare_report>>;
+  caf::replies_to<compare_request>::with<compare_report>,
+  // Tell what nobody owns on a host, and remove it.
+  caf::replies_to<fsck_request>::with<fsck_report>>;
 
 /// What a NODE answers to the COORDINATOR.
 using node_actor = caf::typed_actor<
@@ -85,4 +88,6 @@ CAF_BEGIN_TYPE_ID_BLOCK(forkfleet, first_custom_type_id)
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::inspect_report))
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::compare_request))
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::compare_report))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::fsck_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::fsck_report))
 CAF_END_TYPE_ID_BLOCK(forkfleet)

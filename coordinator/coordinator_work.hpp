@@ -39,6 +39,9 @@ caf::result<inspect_report> on_inspect(coordinator_pointer self,
                                        const inspect_request& request);
 caf::result<compare_report> on_compare(coordinator_pointer self,
                                        compare_request request);
+/// Passed to the host that the client names, too.
+caf::result<fsck_report> on_fsck(coordinator_pointer self,
+                                 const fsck_request& request);
 
 /// Takes what a node told of an operation, and answers who waits for it.
 void on_told(coordinator_pointer self, const host_name& host,

@@ -100,6 +100,7 @@ void set_up(node_pointer self, node_settings settings, node_services services,
   st.upkeep.hands = hire(upkeep_hands_count);
   st.upkeep.idle = st.upkeep.hands;
   st.flattening.hand = st.upkeep.hands.emplace_back(hire(1).front());
+  st.fsck.hand = st.upkeep.hands.emplace_back(hire(1).front());
 }
 
 } // namespace
@@ -133,6 +134,7 @@ local_node_actor::behavior_type node(node_pointer self, node_settings settings,
     },
     [self](const inspect_request& x) { return node_work::on_inspect(self, x); },
     [self](const compare_request& x) { return node_work::on_compare(self, x); },
+    [self](const fsck_request& x) { return node_work::on_fsck(self, x); },
     [self](const tick& x) { on_tick(self, x); },
     [self](const fleet_event& x) { uplink::tell(self, x); },
     [self](const sandbox_info& x) { node_work::on_changed(self, x); },

@@ -90,6 +90,16 @@ caf::result<archive_report> on_import(node_pointer self,
                                       const import_request& request);
 caf::result<compare_report> on_compare(node_pointer self,
                                        const compare_request& request);
+/// Tells what nobody owns on this host, and removes it if that is asked.
+caf::result<fsck_report> on_fsck(node_pointer self,
+                                 const fsck_request& request);
+/// What this NODE owns at this moment, also what it starts or ends.
+ledger_owners owners_of(node_pointer self);
+/// What is left of this sandbox is not yet nobody's.
+void note_departed(node_pointer self, const sandbox_id& id);
+/// Why nothing of this name may be begun at this moment: a repair removes what
+/// is called so.
+status check_repair(node_pointer self, const std::string& name);
 /// Ends a branch before its time.
 caf::result<done> on_cancel(node_pointer self, const cancel_request& request);
 /// Asks all upkeep under way to end soon.

@@ -34,7 +34,7 @@ const walked_types& requests_of_clients() {
           remove_request, nodes_request, sandboxes_request, snapshots_request,
           events_request, cancel_request, flatten_request, verify_request,
           export_request, import_request, annotate_request, inspect_request,
-          compare_request>();
+          compare_request, fsck_request>();
   return list;
 }
 
@@ -42,7 +42,7 @@ const walked_types& words_of_nodes() {
   static const auto list =
     types<inventory_page, node_heartbeat, node_events, node_goodbye,
           branch_report, operation_status, restore_report, done, verify_report,
-          archive_report, inspect_report, compare_report>();
+          archive_report, inspect_report, compare_report, fsck_report>();
   return list;
 }
 
@@ -54,7 +54,7 @@ const walked_types& words_of_coordinators() {
           heartbeat_ack, cancel_request, flatten_request, verify_request,
           export_request, import_request, verify_report, archive_report,
           annotate_request, inspect_request, inspect_report, compare_request,
-          compare_report>();
+          compare_report, fsck_request, fsck_report>();
   return list;
 }
 

@@ -64,6 +64,8 @@ const std::tuple later_messages{
   named<inspect_report>{"inspect_report"},
   named<compare_request>{"compare_request"},
   named<compare_report>{"compare_report"},
+  named<fsck_request>{"fsck_request"},
+  named<fsck_report>{"fsck_report"},
 };
 // clang-format on
 

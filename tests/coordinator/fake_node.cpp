@@ -71,6 +71,9 @@ fake_node(fake_node_actor::stateful_pointer<fake_node_state> self,
     [self, script](const compare_request& x) {
       return note(self, script->comparisons, x);
     },
+    [self, script](const fsck_request& x) {
+      return note(self, script->checks, x);
+    },
     [script](caf::tick_atom) {
       if (auto todo = std::exchange(script->todo, {}))
         todo();

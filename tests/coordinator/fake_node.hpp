@@ -41,6 +41,7 @@ struct node_script {
   std::vector<received<annotate_request, inspect_report>> annotations = {};
   std::vector<received<inspect_request, inspect_report>> inspections = {};
   std::vector<received<compare_request, compare_report>> comparisons = {};
+  std::vector<received<fsck_request, fsck_report>> checks = {};
   std::vector<operation_query> queries = {};
   std::map<operation_id, operation_status> known = {}; // answers queries
 };

@@ -39,6 +39,7 @@ node_actor::behavior_type fake_node(node_actor::pointer self,
     [](const annotate_request&) { return inspect_report{}; },
     [](const inspect_request&) { return inspect_report{}; },
     [](const compare_request&) { return compare_report{}; },
+    [](const fsck_request& x) { return fsck_report{.host = x.host}; },
   };
 }
 

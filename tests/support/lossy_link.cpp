@@ -148,6 +148,9 @@ local_node::behavior_type node_proxy(node_proxy_pointer self,
     [self, target](const compare_request& x) {
       return pass<compare_report>(self, target, x);
     },
+    [self, target](const fsck_request& x) {
+      return pass<fsck_report>(self, target, x);
+    },
     [self](caf::tick_atom) { on_due(self); },
   };
 }
@@ -218,6 +221,9 @@ coordinator_proxy(coordinator_proxy_pointer self, const connection_ptr& line,
     },
     [self, target](const compare_request& x) {
       return pass<compare_report>(self, target, x);
+    },
+    [self, target](const fsck_request& x) {
+      return pass<fsck_report>(self, target, x);
     },
     [self, target](const nodes_request& x) {
       return pass<node_list>(self, target, x);

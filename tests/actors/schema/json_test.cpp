@@ -74,7 +74,7 @@ TEMPLATE_TEST_CASE("any message survives JSON", "[actors][json][property]",
                    verify_request, verify_report, export_request,
                    import_request, archive_report, annotate_request,
                    inspect_request, inspect_report, memory_run, compare_request,
-                   compare_report) {
+                   compare_report, fsck_request, fsck_report) {
   survives<TestType>(100);
 }
 
