@@ -52,6 +52,7 @@ const std::vector<scriptable_message>& catalogue() {
     entry<export_request, archive_report>(),
     entry<file_request, file_report>(),
     entry<flatten_request, done>(),
+    entry<fsck_request, fsck_report>(),
     entry<import_request, archive_report>(),
     entry<inspect_request, inspect_report>(),
     entry<nodes_request, node_list>(),

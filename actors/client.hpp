@@ -9,6 +9,7 @@
 #include "actors/branch_protocol.hpp"
 #include "actors/exec_protocol.hpp"
 #include "actors/fleet_protocol.hpp"
+#include "actors/fsck_protocol.hpp"
 #include "actors/link/endpoint.hpp"
 #include "actors/snapshot_protocol.hpp"
 
@@ -40,11 +41,11 @@ public:
   /// stop_request, remove_request, cancel_request and flatten_request done,
   /// verify_request verify_report, export_request and import_request
   /// archive_report, exec_request exec_report, file_request file_report,
-  /// console_request console_report, the list requests their lists,
-  /// events_request event_list.
-  /// Errors are the coordinator's own; node_down and deadline_exceeded mean
-  /// that the outcome is unknown when the request was sent; not_ready and
-  /// not_permitted that it was not.
+  /// console_request console_report, fsck_request fsck_report, the list
+  /// requests their lists, events_request event_list. Errors are the
+  /// coordinator's own; node_down and deadline_exceeded mean that the outcome
+  /// is unknown when the request was sent; not_ready and not_permitted that it
+  /// was not.
   template <class Reply, class Request>
   expected<Reply> ask(const Request& request,
                       std::chrono::milliseconds timeout);

@@ -8,6 +8,7 @@
 #include <caf/typed_actor.hpp>
 
 #include "actors/exec_protocol.hpp"
+#include "actors/fsck_protocol.hpp"
 #include "actors/membership_protocol.hpp"
 #include "actors/snapshot_protocol.hpp"
 #include "actors/wire.hpp"
@@ -36,7 +37,9 @@ using upkeep_api = caf::typed_actor<
   caf::replies_to<exec_request>::with<exec_report>,
   caf::replies_to<file_request>::with<file_report>,
   // What a sandbox' console printed.
-  caf::replies_to<console_request>::with<console_report>>;
+  caf::replies_to<console_request>::with<console_report>,
+  // Tell what nobody owns on a host, and remove it.
+  caf::replies_to<fsck_request>::with<fsck_report>>;
 
 /// What a NODE answers to the COORDINATOR.
 using node_actor = caf::typed_actor<
@@ -97,4 +100,6 @@ CAF_BEGIN_TYPE_ID_BLOCK(forkfleet, first_custom_type_id)
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::file_report))
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::console_request))
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::console_report))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::fsck_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::fsck_report))
 CAF_END_TYPE_ID_BLOCK(forkfleet)

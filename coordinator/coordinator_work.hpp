@@ -39,6 +39,9 @@ caf::result<inspect_report> on_inspect(coordinator_pointer self,
                                        const inspect_request& request);
 caf::result<compare_report> on_compare(coordinator_pointer self,
                                        compare_request request);
+/// Passed to the host that the client names, too.
+caf::result<fsck_report> on_fsck(coordinator_pointer self,
+                                 const fsck_request& request);
 
 /// Access to a guest: passed to the host that has the sandbox.
 caf::result<exec_report> on_exec(coordinator_pointer self,

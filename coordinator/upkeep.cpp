@@ -17,6 +17,9 @@ namespace {
 /// How long a node may take to note that an operation is to end.
 constexpr milliseconds cancel_limit{5000};
 
+/// How long a node may look at its host, and repair it.
+constexpr milliseconds fsck_limit{300'000};
+
 /// What there is to say to someone who cancels what has ended.
 done told_ended(const ledger_entry& entry) {
   const auto& outcome = entry.branch.outcome;
@@ -185,6 +188,19 @@ caf::result<archive_report> on_import(coordinator_pointer self,
       x->host = host;
       note_import(self, *x);
     });
+}
+
+caf::result<fsck_report> on_fsck(coordinator_pointer self,
+                                 const fsck_request& request) {
+  if (auto good = check_name(sandbox_id{request.host.value}); !good)
+    return to_caf_error(good.error());
+  if (!self->state.nodes.is_expected(request.host))
+    return to_caf_error(
+      ec::invalid_request,
+      fmt::format("host '{}' is not in the fleet file", request.host.value));
+  log::info("fsck.asked", {{"host", request.host}, {"repair", request.repair}});
+  return run_errand<fsck_report>(self, request.host, request, fsck_limit,
+                                 [](const expected<fsck_report>&) {});
 }
 
 } // namespace forkfleet::coordinator_work

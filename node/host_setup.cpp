@@ -13,6 +13,7 @@
 #include "actors/durable_counter.hpp"
 #include "actors/log.hpp"
 #include "node/firecracker/firecracker_driver.hpp"
+#include "node/ledger/host_check.hpp"
 #include "node/qemu/host_facts.hpp"
 #include "node/qemu/qemu_driver.hpp"
 #include "node/simulated/simulated_driver.hpp"
@@ -49,6 +50,18 @@ driver_table make_drivers() {
   return drivers;
 }
 
+/// How the NODE has this host looked at, and repaired.
+void fill_ledger(node_services& services, const data_directory_ptr& data,
+                 const std::shared_ptr<disk_snapshot_store>& store) {
+  services.look_at_host = [data, store](ledger_owners owners,
+                                        const ledger_times& times) {
+    return judge_host({.data = data->path()}, *store, std::move(owners), times);
+  };
+  services.repair_host = [store](host_ledger& ledger) {
+    repair_host(ledger, *store);
+  };
+}
+
 /// The disk's part of the services, with what recovery found.
 status fill_storage(node_services& services, const data_directory_ptr& data,
                     const host_options& options, uint64_t unwritten_bytes_max) {
@@ -74,6 +87,7 @@ status fill_storage(node_services& services, const data_directory_ptr& data,
   for (const auto& note : found.notes)
     log::warn("recovery.noted", {{"host", options.host}, {"note", note}});
   services.store = *store;
+  fill_ledger(services, data, *store);
   services.journal = *journal;
   services.adopted = std::move(found.adopted);
   services.ended = std::move(found.ended);

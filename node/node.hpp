@@ -5,18 +5,21 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "config/fleet_file.hpp"
 #include "node/admission.hpp"
 #include "node/agent/guest_access.hpp"
+#include "node/ledger/ledger.hpp"
 #include "node/local_messages.hpp"
 #include "node/operation_table.hpp"
 #include "node/pause_gate.hpp"
@@ -59,6 +62,12 @@ struct node_services {
   std::function<uint64_t()> memory_free = {};
   /// Where an archive of that name lies; makes its directory. Blocks.
   std::function<expected<std::string>(const std::string&)> find_archive = {};
+  /// Looks at the host and judges, given the sandboxes and operations of the
+  /// NODE and when it had them. Blocks. May be empty.
+  std::function<expected<host_ledger>(ledger_owners, const ledger_times&)>
+    look_at_host = {};
+  /// Removes what the ledger says that nobody owns. Blocks.
+  std::function<void(host_ledger&)> repair_host = {};
   /// Makes the calling thread give way to all others. May be empty.
   std::function<void()> calm_down = {};
   /// Closed while a guest of this host stands. May be null.
@@ -156,6 +165,16 @@ struct access_state {
   bool is_reminded = false;   // that connections are to be let go
 };
 
+/// A look at what nobody owns; one at a time.
+struct fsck_state {
+  host_worker_actor hand = {};
+  bool is_running = false;
+  std::set<std::string> removing = {}; // nothing is begun under these names
+  /// Ended a short time ago: a keeper of theirs may still be ending.
+  std::deque<std::pair<std::chrono::steady_clock::time_point, sandbox_id>>
+    departed = {};
+};
+
 struct node_actor_state {
   static inline const char* name = "node";
   node_settings settings = {};
@@ -177,6 +196,7 @@ struct node_actor_state {
   access_state access = {};
   flattening_state flattening = {};
   retention_state retention = {};
+  fsck_state fsck = {};
   node_load load = {};
   bool measuring = false; // a HOST WORKER is at the load
   uplink_state uplink = {};

@@ -135,6 +135,8 @@ status check_names(node_pointer self, const branch_request& request) {
 expected<admitted> admit(node_pointer self, const branch_request& request) {
   if (self->state.draining)
     return fail(ec::shutting_down, "this node is going down");
+  if (auto free = check_repair(self, request.operation.value); !free)
+    return tl::unexpected(free.error());
   if (auto fine = check_names(self, request); !fine)
     return tl::unexpected(fine.error());
   return self->state.slots.admit(request);

@@ -156,6 +156,7 @@ void on_finished(node_pointer self, const restore_request& request,
   auto& managed = st.sandboxes.at(request.sandbox);
   if (answer.outcome) {
     st.sandboxes.erase(request.sandbox);
+    note_departed(self, request.sandbox);
     // An inventory may have told it as starting.
     uplink::tell_removed(self, request.sandbox);
     return conclude(self, report);
@@ -230,6 +231,8 @@ status check(node_pointer self, const restore_request& request) {
   auto& st = self->state;
   if (st.draining)
     return fail(ec::shutting_down, "this node is going down");
+  if (auto free = check_repair(self, request.sandbox.value); !free)
+    return free;
   if (!is_valid(request.operation) || !is_valid(request.sandbox))
     return fail(ec::invalid_request, "operation and sandbox must be names of "
                                      "letters, digits, '-' and '_'");

@@ -86,6 +86,7 @@ void forget(node_pointer self, const sandbox_id& id,
   run_on(self, it->second.hand, std::move(job),
          [self, id, then](const host_answer&) {
            self->state.sandboxes.erase(id);
+           note_departed(self, id);
            uplink::tell_removed(self, id);
            count_load(self);
            then();

@@ -106,6 +106,16 @@ caf::result<console_report> on_console(node_pointer self,
                                        const console_request& request);
 /// Lets go of guests that nobody asked for a while.
 void leave_guests(node_pointer self);
+/// Tells what nobody owns on this host, and removes it if that is asked.
+caf::result<fsck_report> on_fsck(node_pointer self,
+                                 const fsck_request& request);
+/// What this NODE owns at this moment, also what it starts or ends.
+ledger_owners owners_of(node_pointer self);
+/// What is left of this sandbox is not yet nobody's.
+void note_departed(node_pointer self, const sandbox_id& id);
+/// Why nothing of this name may be begun at this moment: a repair removes what
+/// is called so.
+status check_repair(node_pointer self, const std::string& name);
 /// Ends a branch before its time.
 caf::result<done> on_cancel(node_pointer self, const cancel_request& request);
 /// Asks all upkeep under way to end soon.

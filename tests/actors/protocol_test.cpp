@@ -70,6 +70,8 @@ const std::tuple later_messages{
   named<file_report>{"file_report"},
   named<console_request>{"console_request"},
   named<console_report>{"console_report"},
+  named<fsck_request>{"fsck_request"},
+  named<fsck_report>{"fsck_report"},
 };
 // clang-format on
 

@@ -80,6 +80,9 @@ fake_node(fake_node_actor::stateful_pointer<fake_node_state> self,
     [self, script](const console_request& x) {
       return note(self, script->consoles, x);
     },
+    [self, script](const fsck_request& x) {
+      return note(self, script->checks, x);
+    },
     [script](caf::tick_atom) {
       if (auto todo = std::exchange(script->todo, {}))
         todo();

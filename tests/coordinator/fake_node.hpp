@@ -44,6 +44,7 @@ struct node_script {
   std::vector<received<exec_request, exec_report>> programs = {};
   std::vector<received<file_request, file_report>> files = {};
   std::vector<received<console_request, console_report>> consoles = {};
+  std::vector<received<fsck_request, fsck_report>> checks = {};
   std::vector<operation_query> queries = {};
   std::map<operation_id, operation_status> known = {}; // answers queries
 };

@@ -62,6 +62,7 @@ coordinator_actor::behavior_type played_coordinator(played_ptr self,
     [](const exec_request&) { return exec_report{}; },
     [](const file_request&) { return file_report{}; },
     [](const console_request&) { return console_report{}; },
+    [](const fsck_request&) { return fsck_report{}; },
     [](const nodes_request&) { return node_list{}; },
     [](const sandboxes_request&) { return sandbox_list{}; },
     [](const snapshots_request&) { return snapshot_list{}; },
@@ -155,11 +156,14 @@ void simulated_place::open() {
 node_services simulated_place::services() {
   open();
   auto driver = std::make_shared<fickle_driver>(
-    simulated_settings{
-      .time = {.now = [this] { return w_.now(); },
-               .pass = [this](caf::timespan x) { w_.pass(x); }},
-      .faults = faults_,
-      .host = machines_},
+    simulated_settings{.time = {.now = [this] { return w_.now(); },
+                                .pass =
+                                  [this](caf::timespan x) {
+                                    w_.pass(x);
+                                    on_pass();
+                                  }},
+                       .faults = faults_,
+                       .host = machines_},
     is_deaf);
   return {
     .drivers = {{driver->name(), driver}},

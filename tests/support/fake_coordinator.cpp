@@ -101,6 +101,20 @@ caf::result<node_welcome> on_hello(self_ptr self, const node_hello& x,
   return node_welcome{.epoch = 3, .heartbeat = milliseconds{100}};
 }
 
+/// One orphan; gone after a repair.
+fsck_report on_fsck(const fsck_request& x) {
+  auto orphan = ledger_item{.kind = ledger_kind::staging,
+                            .state = ledger_state::orphan,
+                            .where = "/data/staging/op-1",
+                            .reason = "no snapshot is being made there",
+                            .bytes = 4096};
+  if (x.repair)
+    orphan.repair = "removed";
+  return {.host = x.host,
+          .items = {orphan},
+          .repaired = x.repair ? uint64_t{1} : uint64_t{0}};
+}
+
 } // namespace
 
 coordinator_actor::behavior_type fake_coordinator(self_ptr self,
@@ -141,6 +155,7 @@ coordinator_actor::behavior_type fake_coordinator(self_ptr self,
     [](const exec_request&) { return exec_report{}; },
     [](const file_request&) { return file_report{}; },
     [](const console_request&) { return console_report{}; },
+    [](const fsck_request& x) { return on_fsck(x); },
     [](const nodes_request&) {
       return node_list{.nodes = {node_info{.host = {"h1"}}}};
     },

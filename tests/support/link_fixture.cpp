@@ -42,6 +42,7 @@ node_actor::behavior_type fake_node(node_actor::pointer self,
     [](const exec_request&) { return exec_report{}; },
     [](const file_request&) { return file_report{}; },
     [](const console_request&) { return console_report{}; },
+    [](const fsck_request& x) { return fsck_report{.host = x.host}; },
   };
 }
 
