@@ -17,6 +17,8 @@
 #include "node/branch_cancel.hpp"
 #include "node/branch_run.hpp"
 #include "node/driver.hpp"
+#include "node/limits/memory_look.hpp"
+#include "node/limits/sandbox_cgroups.hpp"
 
 namespace forkfleet {
 
@@ -29,6 +31,8 @@ struct host_answer {
   node_load load = {};
   std::string text = {};
   identity_receipt identity = {};
+  made_cgroup cgroup = {};
+  memory_sample memory = {};
 };
 
 /// A blocking piece of work for a HOST WORKER. It must end by itself: each

@@ -38,6 +38,8 @@ struct node_settings {
   uint64_t branch_queue = 64; // branches that may wait
   config::branch_section branch = {};
   config::retention_section retention = {};
+  config::limits_section limits = {};
+  std::string limits_text = {}; // which can be enforced, or why none
   /// Sandboxes of the fleet file that belong to this host.
   std::vector<config::sandbox_section> declared = {};
   int leash_pid = 0;
@@ -59,7 +61,11 @@ struct node_services {
   /// Removes both; correct when there are none.
   std::function<void(const sandbox_id&)> forget_record = {};
   std::function<microseconds()> wall = {};
-  std::function<uint64_t()> memory_free = {};
+  /// What of the host's memory those VMs take. Blocks. Empty: memory is not
+  /// looked at, and never refused.
+  std::function<memory_sample(const memory_targets&)> memory = {};
+  /// Null: no VM is limited.
+  std::shared_ptr<sandbox_cgroups> cgroups = {};
   /// Where an archive of that name lies; makes its directory. Blocks.
   std::function<expected<std::string>(const std::string&)> find_archive = {};
   /// Looks at the host and judges, given the sandboxes and operations of the
@@ -199,6 +205,7 @@ struct node_actor_state {
   fsck_state fsck = {};
   node_load load = {};
   bool measuring = false; // a HOST WORKER is at the load
+  memory_sample memory = {};
   uplink_state uplink = {};
   bool draining = false;
   std::vector<caf::typed_response_promise<done>> drain_promises = {};

@@ -4,6 +4,7 @@
 #include "actors/labels.hpp"
 #include "actors/log.hpp"
 #include "node/host_worker.hpp"
+#include "node/limits/lineage_limits.hpp"
 #include "node/node_work.hpp"
 #include "node/uplink.hpp"
 
@@ -129,7 +130,8 @@ status check_names(node_pointer self, const branch_request& request) {
                 request.sandbox.value + ": " + it->second.info.note);
   if (st.snapshots.contains(request.tag))
     return fail(ec::snapshot_exists, request.tag.value);
-  return {};
+  return check_snapshot(st.settings.limits, request.sandbox,
+                        it->second.info.parent, st.snapshots);
 }
 
 expected<admitted> admit(node_pointer self, const branch_request& request) {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "actors/log.hpp"
 #include "node/agent/identity.hpp"
 #include "node/host_worker.hpp"
+#include "node/limits/lineage_limits.hpp"
 #include "node/node_work.hpp"
 #include "node/sandbox_birth.hpp"
 #include "node/uplink.hpp"
@@ -85,7 +87,8 @@ sandbox_record child_record(node_pointer self, const restore_request& request,
           .parent = request.tag,
           .operation = request.operation,
           .is_unfinished = true,
-          .created_at = self->state.services.wall()};
+          .created_at = self->state.services.wall(),
+          .limits = limits_of_child(self, request)};
 }
 
 /// The files of the child's snapshot, in no more segments than its driver can
@@ -116,6 +119,7 @@ host_answer restore_vm(const node_services& services,
   auto child = record;
   child.spec.vcpus = files->contract.vcpus;
   auto answer = start_vm(services, child, leash_pid, std::move(*files), until);
+  child.unenforced = answer.cgroup.unenforced;
   if (!answer.outcome && answer.vmm->describe().agent.empty())
     note_finished(services, child);
   return answer;
@@ -180,6 +184,7 @@ void on_started(node_pointer self, const restore_request& request,
   auto& st = self->state;
   auto& managed = st.sandboxes.at(request.sandbox);
   managed.info.directory = answer.text;
+  note_limits(managed, answer.cgroup);
   const bool is_named = !answer.outcome
                         && (request.wait == restore_wait::ready
                             || !answer.vmm->describe().agent.empty());
@@ -226,6 +231,22 @@ void start_restore(node_pointer self, const restore_request& request) {
     answer_early(self, report_of(self, request, begun));
 }
 
+/// What is running, and what lies on the disk, may stand against a child.
+status check_room(node_pointer self, const restore_request& request) {
+  const auto& st = self->state;
+  if (const auto wrong = wrong_limit(request.limits); !wrong.empty())
+    return fail(ec::invalid_request, "limits: " + wrong);
+  const auto children = std::ranges::count_if(st.sandboxes, [&](const auto& x) {
+    return x.second.info.parent == request.tag;
+  });
+  if (auto fine = check_child(st.settings.limits, request.tag,
+                              static_cast<uint64_t>(children));
+      !fine)
+    return fine;
+  return admit_vm(self,
+                  child_record(self, request, st.snapshots.at(request.tag)));
+}
+
 /// Why a fresh `request` cannot be done.
 status check(node_pointer self, const restore_request& request) {
   auto& st = self->state;
@@ -251,7 +272,7 @@ status check(node_pointer self, const restore_request& request) {
   if (st.restores.size() - st.ended_restores.size() >= running_max)
     return fail(ec::node_busy,
                 std::to_string(running_max) + " restores are under way");
-  return {};
+  return check_room(self, request);
 }
 
 /// Why a repeated `request` cannot be answered.

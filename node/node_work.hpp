@@ -123,6 +123,14 @@ void stop_upkeep(node_pointer self);
 
 /// Measures what the host can take; kept for the next heartbeat.
 void refresh_load(node_pointer self);
+/// Measures its memory first, where that is looked at, then calls `then`.
+void after_memory_look(node_pointer self, std::function<void()> then);
+/// Whether the host has the memory for a VM that is about to start; one that
+/// has its place among the sandboxes already is not counted twice.
+status admit_vm(node_pointer self, const sandbox_record& record);
+/// What the VM of a child may take.
+sandbox_limits limits_of_child(node_pointer self,
+                               const restore_request& request);
 /// Counts what this node has, and tells it at once.
 void count_load(node_pointer self);
 

@@ -5,6 +5,8 @@
 #include <map>
 #include <utility>
 
+#include "node/limits/sandbox_cgroups.hpp"
+
 namespace forkfleet {
 
 namespace {
@@ -59,7 +61,7 @@ private:
       const bool was_whole =
         record.origin == sandbox_origin::restored && !record.is_unfinished;
       if (vm.error().code == ec::vmm_gone && !was_whole)
-        return forget(record.id);
+        return forget(record);
       found.info.state = vm.error().code == ec::vmm_gone ? sandbox_state::gone
                                                          : sandbox_state::stuck;
       found.info.note = to_string(vm.error());
@@ -83,7 +85,7 @@ private:
                               "took an identity of its own");
     if (auto ended = vm.stop(in(adopt_limit)); !ended)
       return result_.notes.push_back(to_string(ended.error()));
-    forget(record.id);
+    forget(record);
   }
 
   /// A child that its driver found is whole, whatever was written down last.
@@ -172,11 +174,20 @@ private:
             .started_at = record.created_at,
             .directory = plan_.records.directory(record.id),
             .operation = record.operation,
-            .identity = record.identity};
+            .identity = record.identity,
+            .limits = record.limits,
+            .cgroup = record.cgroup,
+            .unenforced = record.unenforced};
   }
 
-  void forget(const sandbox_id& id) {
-    if (auto removed = plan_.records.remove(id); !removed)
+  /// Its VM is gone.
+  void forget(const sandbox_record& record) {
+    if (!record.cgroup.empty())
+      if (auto gone =
+            remove_cgroup(record.cgroup, cgroup_patience, in(adopt_limit));
+          !gone)
+        return result_.notes.push_back(to_string(gone.error()));
+    if (auto removed = plan_.records.remove(record.id); !removed)
       result_.notes.push_back(to_string(removed.error()));
   }
 

@@ -35,7 +35,9 @@ sandbox_info blank_info(node_pointer self, const sandbox_record& record) {
           .branches = record.branches,
           .started_at = record.created_at,
           .note = "its VM is being started",
-          .operation = record.operation};
+          .operation = record.operation,
+          .limits = record.limits,
+          .cgroup = record.cgroup};
 }
 
 expected<vmm_driver_ptr> driver_of(const node_services& services,
@@ -45,6 +47,22 @@ expected<vmm_driver_ptr> driver_of(const node_services& services,
   if (driver == services.drivers.end())
     return fail(ec::unsupported, "this node has no driver called " + name);
   return driver->second;
+}
+
+/// Makes the cgroup that the record names; what cannot be enforced in it is
+/// remembered as well.
+expected<made_cgroup> limit_vm(const node_services& services,
+                               const sandbox_record& record) {
+  if (record.limits.empty() || !services.cgroups)
+    return made_cgroup{};
+  auto made = services.cgroups->make(record.id, record.limits);
+  if (!made || made->unenforced.empty())
+    return made;
+  auto changed = record;
+  changed.unenforced = made->unenforced;
+  if (auto kept = services.keep_record(changed); !kept)
+    return tl::unexpected(kept.error());
+  return made;
 }
 
 sandbox_setup setup_of(node_pointer self, const managed_sandbox& managed,
@@ -73,12 +91,21 @@ sandbox_setup setup_of(node_pointer self, const managed_sandbox& managed,
 
 } // namespace
 
-managed_sandbox& enlist(node_pointer self, const sandbox_record& record) {
+managed_sandbox& enlist(node_pointer self, sandbox_record record) {
+  const auto& cgroups = self->state.services.cgroups;
+  if (record.cgroup.empty() && cgroups && !record.limits.empty())
+    record.cgroup = cgroups->path_of(record.id);
   auto& managed = self->state.sandboxes[record.id];
   managed = {.info = blank_info(self, record),
              .record = record,
              .hand = next_hand(self)};
   return managed;
+}
+
+void note_limits(managed_sandbox& managed, const made_cgroup& made) {
+  managed.record.unenforced = made.unenforced;
+  managed.info.unenforced = made.unenforced;
+  managed.info.cgroup = made.path;
 }
 
 std::shared_ptr<node_services> shared_services(node_pointer self) {
@@ -89,6 +116,7 @@ std::shared_ptr<node_services> shared_services(node_pointer self) {
                   .journal = all.journal,
                   .keep_record = all.keep_record,
                   .forget_record = all.forget_record,
+                  .cgroups = all.cgroups,
                   .find_archive = all.find_archive});
 }
 
@@ -102,17 +130,21 @@ host_answer start_vm(const node_services& services,
   auto directory = services.keep_record(record);
   if (!directory)
     return {.outcome = directory.error()};
-  auto vm = (*driver)->start({.id = record.id,
-                              .directory = *directory,
-                              .spec = record.spec,
-                              .snapshot = std::move(snapshot),
-                              .leash_pid = leash_pid},
-                             until);
+  const auto cgroup = limit_vm(services, record);
+  auto vm = cgroup ? (*driver)->start({.id = record.id,
+                                       .directory = *directory,
+                                       .spec = record.spec,
+                                       .snapshot = std::move(snapshot),
+                                       .leash_pid = leash_pid,
+                                       .cgroup = cgroup->path},
+                                      until)
+                   : tl::unexpected(cgroup.error());
   if (!vm) {
     services.forget_record(record.id);
     return {.outcome = vm.error()};
   }
-  return {.vmm = std::move(*vm), .text = std::move(*directory)};
+  return {
+    .vmm = std::move(*vm), .text = std::move(*directory), .cgroup = *cgroup};
 }
 
 host_answer end_vm(const node_services& services, const sandbox_record& record,

@@ -107,6 +107,7 @@ qemu_driver::shared::command(const start_plan& plan, const machine& x,
                    .watchdog = watchdog_socket,
                    .preload = found->preload,
                    .record = vm_record_file,
+                   .cgroup = plan.cgroup,
                    .leash_pid = plan.leash_pid,
                    .vmm = command_line(x, {found->qemu, record.memory_path})};
   if (!plan.snapshot || plan.snapshot->memory.is_flat())

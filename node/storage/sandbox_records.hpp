@@ -25,6 +25,9 @@ struct sandbox_record {
   microseconds created_at{0}; // Unix time
   uint64_t branches = 0;      // sealed of it
   identity_receipt identity = {};
+  sandbox_limits limits = {};
+  std::string cgroup = {};     // its path, from before it is made
+  std::string unenforced = {}; // which limits, and why
 
   friend bool operator==(const sandbox_record&,
                          const sandbox_record&) = default;
@@ -50,6 +53,12 @@ struct sandbox_record {
       field("branches", &sandbox_record::branches, "Branches sealed of it."),
       field("identity", &sandbox_record::identity,
             "What its guest acknowledged."),
+      field("limits", &sandbox_record::limits,
+            "What its VM may take of the host."),
+      field("cgroup", &sandbox_record::cgroup,
+            "Where its cgroup is, or is going to be; empty: it has none."),
+      field("unenforced", &sandbox_record::unenforced,
+            "Which limits are not enforced, and why."),
     };
   }
 };
