@@ -2,7 +2,6 @@
 #include "actors/shell/content_hash.hpp"
 
 #include <array>
-#include <new>
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
@@ -14,19 +13,22 @@ void content_hash::release::operator()(evp_md_ctx_st* x) const {
 }
 
 content_hash::content_hash() : context_{EVP_MD_CTX_new()} {
-  if (!context_
-      || EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) != 1)
-    throw std::bad_alloc{};
+  is_good_ =
+    context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1;
 }
 
 void content_hash::add(std::string_view bytes) {
-  EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
+  is_good_ =
+    is_good_
+    && EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1;
 }
 
 std::string content_hash::finish() {
   auto digest = std::array<unsigned char, EVP_MAX_MD_SIZE>{};
   auto size = 0U;
-  EVP_DigestFinal_ex(context_.get(), digest.data(), &size);
+  if (!is_good_
+      || EVP_DigestFinal_ex(context_.get(), digest.data(), &size) != 1)
+    return {};
   auto text = std::string{};
   for (auto i = 0U; i < size; ++i)
     text += fmt::format("{:02x}", digest[i]);

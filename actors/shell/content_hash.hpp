@@ -16,7 +16,8 @@ public:
 
   void add(std::string_view bytes);
 
-  /// Of all that was added, as 64 hexadecimal digits. Once.
+  /// Of all that was added, as 64 hexadecimal digits; empty when OpenSSL
+  /// fails. Once.
   std::string finish();
 
 private:
@@ -24,6 +25,7 @@ private:
     void operator()(evp_md_ctx_st* x) const;
   };
   std::unique_ptr<evp_md_ctx_st, release> context_;
+  bool is_good_ = false;
 };
 
 } // namespace forkfleet::shell

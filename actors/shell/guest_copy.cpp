@@ -123,7 +123,7 @@ expected<copy_result> fetch_pieces(guest_line& guest, const std::string& path,
   const auto theirs = guest.run_script(hash_script, {path}, hash_limit);
   if (auto fine = succeeded(theirs); !fine)
     return tl::unexpected{fine.error()};
-  if (!theirs->output.starts_with(result.sha256 + " "))
+  if (result.sha256.empty() || !theirs->output.starts_with(result.sha256 + " "))
     return fail(ec::io_failed, "'" + path
                                  + "' is not what arrived: it changed while "
                                    "it was read; try again");

@@ -15,7 +15,8 @@ namespace {
 constexpr std::string_view exec_base = "/run/forkfleet/exec";
 
 constexpr std::string_view exec_preamble = R"sh(set -u
-export PATH="${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATH="${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin"
+export PATH="$PATH:/usr/sbin:/usr/bin:/sbin:/bin"
 export HOME="${HOME:-/root}"
 d=$b/$i
 nap() { sleep 0.05 2>/dev/null || sleep 1; }
@@ -32,7 +33,8 @@ mkdir -p "$b" || exit 1
 [ ! -e "$b/$i.start" ] || exit 0
 for x in cat dd mkfifo mv rm setsid; do
   command -v "$x" >/dev/null 2>&1 ||
-    refuse unsupported "the guest has no '$x'; install coreutils and util-linux, or busybox"
+    refuse unsupported "the guest has no '$x': it needs busybox, or coreutils \
+and util-linux"
 done
 cd -- "$w" || refuse invalid_request "the guest has no directory '$w'"
 [ -r "$in" ] || refuse invalid_request "its input was not written: $in"
@@ -52,7 +54,8 @@ if [ "$n" -ge "$programs" ]; then
   count
 fi
 [ "$n" -lt "$programs" ] ||
-  refuse node_busy "the guest keeps $n programs, the most that it may; forget or kill some"
+  refuse node_busy "the guest keeps $n programs, the most that it may; kill or \
+forget some"
 set -- "$b"/*.start
 [ $# -le 512 ] || ls -t "$b" | grep '[.]start$' | sed '1,512d' |
   while read -r x; do [ -d "$b/${x%.start}" ] || rm -f "$b/$x"; done

@@ -46,12 +46,13 @@ struct played_guest {
     const auto bytes = text.substr(at, piece);
     const bool is_all = at + bytes.size() == text.size();
     const bool has_exited = was_killed || (ends && is_all);
-    return exec_report{.output = {.content = to_base64(bytes),
-                                  .next = {0, at + bytes.size()},
-                                  .has_ended = has_exited && is_all},
-                       .errors = {.has_ended = has_exited},
-                       .has_exited = has_exited,
-                       .status = was_killed ? 143 : status};
+    return exec_report{
+      .output = {.content = to_base64(bytes),
+                 .next = {0, at + bytes.size()},
+                 .has_ended = has_exited && is_all && !leaves_daemon},
+      .errors = {.has_ended = has_exited},
+      .has_exited = has_exited,
+      .status = was_killed ? 143 : status};
   }
 
   expected<program_end> run(milliseconds limit = 0ms) {
