@@ -30,7 +30,8 @@ std::vector<memory_claim> claims_beside(node_pointer self,
   for (const auto& [id, managed] : st.sandboxes) {
     const bool may_run =
       managed.handle || managed.info.state == sandbox_state::starting;
-    if (id == except || !may_run || !has_memory(managed.record))
+    if (id == except || !may_run || managed.is_waiting
+        || !has_memory(managed.record))
       continue;
     auto claim = claim_of(managed.record);
     claim.guest_bytes = managed.info.memory_bytes;
