@@ -94,7 +94,8 @@ struct managed_sandbox {
   sandbox_record record = {}; // as it is kept on the disk
   /// Does what blocks for this sandbox: its record is used in order.
   host_worker_actor hand = {};
-  bool is_ending = false; // its VM is being ended, or its record removed
+  bool is_ending = false;  // its VM is being ended, or its record removed
+  bool is_waiting = false; // to be asked whether the host has its memory
 };
 
 /// A restore that this node knows, under way or ended.

@@ -28,9 +28,11 @@ std::vector<memory_claim> claims_beside(node_pointer self,
   const auto& st = self->state;
   std::vector<memory_claim> result;
   for (const auto& [id, managed] : st.sandboxes) {
-    const bool may_run =
-      managed.handle || managed.info.state == sandbox_state::starting;
-    if (id == except || !may_run || !has_memory(managed.record))
+    // One that is stuck may run all the same.
+    const bool may_run = managed.info.state != sandbox_state::gone
+                         && managed.info.state != sandbox_state::stopped;
+    if (id == except || !may_run || managed.is_waiting
+        || !has_memory(managed.record))
       continue;
     auto claim = claim_of(managed.record);
     claim.guest_bytes = managed.info.memory_bytes;

@@ -47,7 +47,7 @@ void list_declared(node_pointer self, const config::sandbox_section& declared) {
   const auto& st = self->state;
   const bool is_ours = declared.attach.empty()
                        && declared.driver != config::driver_kind::simulated;
-  const auto& managed =
+  auto& managed =
     enlist(self, {.id = declared.name,
                   .origin = declared.attach.empty() ? sandbox_origin::declared
                                                     : sandbox_origin::attached,
@@ -56,12 +56,14 @@ void list_declared(node_pointer self, const config::sandbox_section& declared) {
                   .limits = is_ours ? merge(declared.limits.limits(),
                                             st.settings.limits.sandbox.limits())
                                     : sandbox_limits{}});
+  managed.is_waiting = true;
   on_changed(self, sandbox_info{managed.info});
 }
 
 void start_declared(node_pointer self, const sandbox_id& id) {
   auto& st = self->state;
-  const auto& managed = st.sandboxes.at(id);
+  auto& managed = st.sandboxes.at(id);
+  managed.is_waiting = false;
   if (auto admitted = admit_vm(self, managed.record); !admitted)
     return on_started(self, id, {.outcome = admitted.error()});
   // Many start one after the other: each has the time for itself.

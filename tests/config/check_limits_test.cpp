@@ -61,7 +61,7 @@ TEST_CASE_METHOD(limits_fixture, "each limit has its range",
   fleet.limits.child_growth = 0;
   fleet.limits.memory_overcommit = 10'001;
   CHECK(wrong_paths()
-        == paths{"limits.child_growth", "limits.memory_overcommit",
+        == paths{"limits.memory_overcommit", "limits.child_growth",
                  "sandboxes[0].limits.cpu_percent", "sandboxes[0].limits.pids",
                  "sandboxes[0].limits.read", "sandboxes[0].limits.write"});
 }
