@@ -79,6 +79,8 @@ struct seal_request {
   uint64_t memory_bytes = 0;
   uint64_t vmstate_bytes = 0;
   run_contract contract = {};
+  /// Kept by links where the file system has them, else by copies.
+  std::vector<frozen_disk> disks = {};
 };
 
 /// Where the files of a sealed snapshot lie, for a driver that starts a
@@ -88,6 +90,7 @@ struct snapshot_files {
   run_contract contract = {};
   memory_layout memory = {};
   std::string vmstate_path = {};
+  std::vector<frozen_disk> disks = {};
   /// The files stay where they are as long as a copy of this lives: until
   /// the child has opened them, and no longer.
   std::shared_ptr<const void> hold = {};

@@ -147,6 +147,17 @@ struct capture_forecast {
   bool can_refine = false;
 };
 
+/// A writable disk as it stood at one instant: qcow2 layers, the lowest first,
+/// that nobody writes any more. They lie over the base that the contract
+/// names.
+struct frozen_disk {
+  std::string name = {}; // such as disk0
+  uint64_t bytes = 0;    // what the guest sees
+  std::vector<std::string> layers = {};
+
+  friend bool operator==(const frozen_disk&, const frozen_disk&) = default;
+};
+
 /// What a capture came to. Complete after drain.
 struct capture_result {
   std::string method = {};                // such as "background-snapshot"
@@ -161,6 +172,8 @@ struct capture_result {
   uint64_t residual_bytes = 0; // copied while the guest stood
   uint64_t passes = 0;
   std::vector<std::string> warnings = {};
+  /// Of this same instant. The files stay for as long as the VM does.
+  std::vector<frozen_disk> disks = {};
 };
 
 /// One running VM. Used by one thread at a time. Errors: vmm_unreachable,

@@ -9,6 +9,7 @@ cd "$(dirname "$0")/../.."
 out=${1:-build/guest}
 cache=${2:-.cache/guest}
 sources=(examples/guest/{counter,gap_meter,memory,ports,settings}.cpp)
+sources+=(examples/guest/disk.cpp)
 
 say() { printf 'guest: %s\n' "$*"; }
 die() {
@@ -22,7 +23,7 @@ kernel_package() {
 }
 
 make_kernel() {
-  [[ -s $out/vmlinuz ]] && return
+  [[ -s $out/vmlinuz && -d $out/modules ]] && return
   local package deb unpacked
   deb=$(find "$cache/" -name 'linux-image-*.deb' | sort -V | tail -n 1)
   if [[ -z $deb ]]; then
@@ -37,6 +38,12 @@ make_kernel() {
   unpacked=$(mktemp -d "$out/kernel.XXXXXX")
   dpkg -x "$deb" "$unpacked"
   mv "$unpacked"/boot/vmlinuz-* "$out/vmlinuz"
+  # What a disk needs, besides.
+  rm -rf "$out/modules"
+  mkdir "$out/modules"
+  find "$unpacked/lib/modules" \( -name virtio.ko -o -name virtio_ring.ko \
+    -o -name virtio_mmio.ko -o -name virtio_blk.ko \) \
+    -exec cp {} "$out/modules/" \;
   rm -rf "$unpacked"
   basename "$deb" .deb >"$out/kernel.txt"
   say "kernel: $(<"$out/kernel.txt")"
@@ -56,7 +63,8 @@ make_initrd() {
   local root
   root=$(mktemp -d "$out/root.XXXXXX")
   chmod 755 "$root"
-  mkdir "$root"/{dev,proc,sys}
+  mkdir "$root"/{dev,proc,sys,modules}
+  cp "$out"/modules/*.ko "$root/modules/"
   "${CXX:-g++}" -std=c++20 -static -Os -ffunction-sections -fdata-sections \
     -Wl,--gc-sections -s -I. "${sources[@]}" -o "$root/init"
   # Sorted, without times and owners: the same sources give the same bytes.

@@ -38,7 +38,8 @@ memory_place place_of(const qemu_vmm_parts& x) {
 } // namespace
 
 qemu_vmm::qemu_vmm(qemu_vmm_parts parts)
-  : parts_{std::move(parts)}, tracking_{place_of(parts_)} {}
+  : parts_{std::move(parts)}, tracking_{place_of(parts_)},
+    layers_{*parts_.qmp, parts_.has_layers ? parts_.directory : ""} {}
 
 qemu_vmm::~qemu_vmm() {
   abandon();
@@ -47,7 +48,7 @@ qemu_vmm::~qemu_vmm() {
 expected<vmm_capabilities> qemu_vmm::capabilities(deadline_point until) {
   if (auto looked = look(until); !looked)
     return tl::unexpected(looked.error());
-  const auto& facts = tracking_.facts();
+  const auto facts = qemu_vmm::facts();
   const bool is_tracked = facts.tracking_obstacle.empty();
   auto result = vmm_capabilities{
     .full = true,
@@ -90,8 +91,8 @@ expected<capture_estimate> qemu_vmm::estimate(const capture_plan& plan,
       || steady_clock::now() - looked_ > look_age_max)
     if (auto looked = look(until); !looked)
       return tl::unexpected(looked.error());
-  auto choice = choose_method(tracking_.facts(), plan.mode, plan.scope,
-                              plan.base.root_hash);
+  auto choice =
+    choose_method(facts(), plan.mode, plan.scope, plan.base.root_hash);
   if (!choice)
     return tl::unexpected(choice.error());
   return capture_estimate{.method = std::string{name_of(choice->kind)},
@@ -106,13 +107,13 @@ expected<capture_forecast> qemu_vmm::prepare(const capture_plan& plan,
   pause_max_ = plan.pause_max;
   if (auto ready = check_guest(until); !ready)
     return tl::unexpected(ready.error());
-  if (auto fixed = check_disks(until); !fixed)
-    return tl::unexpected(fixed.error());
+  if (auto ready = layers_.prepare(plan.is_cancelled, until); !ready)
+    return tl::unexpected(ready.error());
   ensure_keeper(until);
   if (auto looked = look(until); !looked)
     return tl::unexpected(looked.error());
-  auto choice = choose_method(tracking_.facts(), plan.mode, plan.scope,
-                              plan.base.root_hash);
+  auto choice =
+    choose_method(facts(), plan.mode, plan.scope, plan.base.root_hash);
   if (!choice)
     return tl::unexpected(choice.error());
   reason_ = std::move(choice->reason);
@@ -144,20 +145,14 @@ status qemu_vmm::check_guest(deadline_point until) {
   return {};
 }
 
-status qemu_vmm::check_disks(deadline_point until) {
-  const auto asked = parts_.qmp->execute("query-block", until);
-  if (!asked)
-    return tl::unexpected(asked.error());
-  for (const auto& device : *asked) {
-    const auto& image = member(device, "inserted");
-    if (!image.is_object() || bool_member(image, "ro"))
-      continue;
-    return fail(ec::unsupported,
-                fmt::format("disk {} is writable; memory and disk would not "
-                            "be of one instant; mark it readonly",
-                            text_member(image, "file")));
-  }
-  return {};
+// A background snapshot lets the guest run on by itself, before its disks
+// could be frozen.
+method_facts qemu_vmm::facts() const {
+  auto result = tracking_.facts();
+  if (parts_.has_layers && result.background_obstacle.empty())
+    result.background_obstacle =
+      "its writable disks are frozen while the guest stands";
+  return result;
 }
 
 // A keeper that is gone is replaced by one that only guards. Without any the
@@ -222,6 +217,8 @@ status qemu_vmm::pause(deadline_point until) {
 status qemu_vmm::capture(deadline_point until) {
   if (!method_)
     return fail(ec::invalid_request, "capture without prepare");
+  if (auto frozen = layers_.freeze(until); !frozen)
+    return frozen;
   return method_->capture(until);
 }
 
@@ -281,6 +278,7 @@ expected<capture_result> qemu_vmm::drain(deadline_point until) {
   if (result) {
     result->warnings = warnings_;
     result->reason = reason_;
+    result->disks = layers_.take();
     drained_by_tracker_ = method_->is_tracked();
     method_.reset();
   }
@@ -294,6 +292,7 @@ void qemu_vmm::commit(const std::string& root_hash) noexcept {
 void qemu_vmm::abandon() noexcept {
   if (auto method = std::exchange(method_, nullptr))
     method->abandon();
+  layers_.abandon();
   // A lease that still runs is for a guest that was not seen to run again:
   // the keeper needs it.
 }

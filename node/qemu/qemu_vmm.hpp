@@ -10,6 +10,7 @@
 
 #include "node/qemu/arena.hpp"
 #include "node/qemu/capture_method.hpp"
+#include "node/qemu/disk_layers.hpp"
 #include "node/qemu/keeper_link.hpp"
 #include "node/qemu/pause_model.hpp"
 #include "node/qemu/qmp_client.hpp"
@@ -31,6 +32,7 @@ struct qemu_vmm_parts {
   uint64_t memory_begin = 0;     // its address in QEMU; 0: not known
   std::string origin = {};       // root hash of a child's snapshot
   bool attached = false;         // somebody else started it
+  bool has_layers = false;       // the guest writes disks, in layers of ours
   vmm_description description = {};
 };
 
@@ -64,7 +66,7 @@ public:
 private:
   void ensure_keeper(deadline_point until);
   status check_guest(deadline_point until);
-  status check_disks(deadline_point until);
+  method_facts facts() const;
   std::unique_ptr<capture_method> make_method(method_kind kind);
   capture_context context();
   status run_guest(deadline_point until);
@@ -73,6 +75,7 @@ private:
 
   qemu_vmm_parts parts_;
   vm_tracking tracking_;
+  disk_layers layers_;
   pause_model model_ = {};
   std::unique_ptr<capture_method> method_ = {};
   std::chrono::milliseconds pause_max_{0};

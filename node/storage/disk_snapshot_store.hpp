@@ -159,6 +159,8 @@ private:
   const std::shared_ptr<snapshot_holds> holds_ =
     std::make_shared<snapshot_holds>();
 
+  layer_hashes layers_;
+
   // Never held while bytes are hashed or synced.
   mutable std::mutex mutex_;
   // A tag is in at most one of the two tables.

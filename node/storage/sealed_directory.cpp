@@ -5,6 +5,7 @@
 
 #include "node/storage/diff_format.hpp"
 #include "node/storage/file.hpp"
+#include "node/storage/sealed_disks.hpp"
 
 namespace forkfleet {
 
@@ -53,6 +54,10 @@ expected<snapshot_manifest> read_sealed(const std::string& directory,
     good = check_memory(directory, *manifest);
   if (good)
     good = check_size(directory + "/" + vmstate_file, manifest->vmstate_bytes);
+  for (const auto& disk : manifest->disks)
+    for (std::size_t i = 0; good && i < disk.layers.size(); ++i)
+      good =
+        check_size(layer_path(directory, disk.name, i), disk.layers[i].bytes);
   if (!good)
     return tl::unexpected<failure>(good.error());
   return manifest;
@@ -88,7 +93,7 @@ uint64_t stored_bytes_of(const std::string& directory) {
   for (const auto* name :
        {memory_file, diff_name, vmstate_file, manifest_file, flat_record_file})
     sum += stored_bytes(directory + "/" + name);
-  return sum;
+  return sum + layers_stored_in(directory);
 }
 
 expected<bool> clear_leftovers(const std::string& directory,

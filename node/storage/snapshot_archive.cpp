@@ -21,6 +21,19 @@ std::string parent_directory(const std::string& path) {
   return parent.empty() ? "." : parent;
 }
 
+/// An archive stands for itself; a disk's base is a file of the user's.
+status check_archivable(const snapshot_info& info) {
+  const auto manifest = read_sealed(info.directory, info.tag);
+  if (!manifest)
+    return tl::unexpected<failure>(manifest.error());
+  if (!manifest->disks.empty())
+    return fail(ec::unsupported,
+                info.tag.value
+                  + " has writable disks, which an archive cannot hold; keep "
+                    "it on this host");
+  return {};
+}
+
 int64_t seconds_of(const snapshot_manifest& manifest) {
   return std::chrono::duration_cast<std::chrono::seconds>(manifest.created_at)
     .count();
@@ -62,6 +75,11 @@ expected<snapshot_manifest> read_first(archive_reader& archive,
     return fail(ec::snapshot_corrupt, path + ": no guest has "
                                         + std::to_string(result->memory_bytes)
                                         + " bytes of memory");
+  if (result && !result->disks.empty())
+    return fail(ec::unsupported,
+                path
+                  + ": has writable disks, which are not taken out of an "
+                    "archive");
   return result;
 }
 
@@ -110,6 +128,8 @@ disk_snapshot_store::export_to(const snapshot_tag& tag, const std::string& path,
   const auto chain = hold_chain(tag);
   if (!chain)
     return tl::unexpected<failure>(chain.error());
+  if (auto plain = check_archivable(chain->links.front().info); !plain)
+    return tl::unexpected<failure>(plain.error());
   // An archive vouches for itself: nothing damaged may get into one.
   if (const auto good = verify(tag, stop); !good)
     return tl::unexpected<failure>(good.error());
