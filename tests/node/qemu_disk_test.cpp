@@ -83,7 +83,7 @@ TEST_CASE_METHOD(disk_fixture, "each line of branches sees its own blocks",
     lines.push_back(restore(files, "other-" + std::to_string(level)));
     // All of them write at once.
     for (const auto& vm : lines)
-      check_guest(*vm, 1000);
+      check_guest(*vm, 300);
   }
   for (const auto& vm : lines)
     check_guest(*vm, 2500);
