@@ -121,6 +121,8 @@ struct branch_request {
   branch_mode mode = branch_mode::automatic;
   milliseconds deadline{0};
   milliseconds max_pause{0};
+  std::vector<std::string> labels = {};
+  std::string note = {};
   uint64_t epoch = 0;
 
   friend bool operator==(const branch_request&,
@@ -143,6 +145,10 @@ struct branch_request {
       schema::field("max_pause_ms", &branch_request::max_pause,
                     "Refuse rather than let the guest stand for longer; 0 "
                     "takes the fleet's."),
+      schema::field("labels", &branch_request::labels,
+                    "KEY=VALUE each: the snapshot's labels."),
+      schema::field("note", &branch_request::note,
+                    "A line for people, kept with the snapshot."),
       schema::field("epoch", &branch_request::epoch, "The coordinator's epoch.",
                     schema::need::optional, schema::access::internal),
     };

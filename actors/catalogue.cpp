@@ -42,12 +42,15 @@ scriptable_message entry() {
 
 const std::vector<scriptable_message>& catalogue() {
   static const auto all = std::vector<scriptable_message>{
+    entry<annotate_request, inspect_report>(),
     entry<branch_request, branch_report>(),
     entry<cancel_request, done>(),
+    entry<compare_request, compare_report>(),
     entry<events_request, event_list>(),
     entry<export_request, archive_report>(),
     entry<flatten_request, done>(),
     entry<import_request, archive_report>(),
+    entry<inspect_request, inspect_report>(),
     entry<nodes_request, node_list>(),
     entry<operation_query, operation_status>(),
     entry<remove_request, done>(),

@@ -195,5 +195,11 @@ template expected<archive_report> client::ask(const export_request&,
                                               milliseconds);
 template expected<archive_report> client::ask(const import_request&,
                                               milliseconds);
+template expected<inspect_report> client::ask(const annotate_request&,
+                                              milliseconds);
+template expected<inspect_report> client::ask(const inspect_request&,
+                                              milliseconds);
+template expected<compare_report> client::ask(const compare_request&,
+                                              milliseconds);
 
 } // namespace forkfleet

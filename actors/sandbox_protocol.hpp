@@ -3,7 +3,7 @@
 // only; knows no CAF.
 #pragma once
 
-#include "actors/branch_protocol.hpp"
+#include "actors/guest_protocol.hpp"
 
 namespace forkfleet {
 
@@ -58,6 +58,9 @@ struct sandbox_info {
   std::string console = {};
   std::string debug_console = {};
   std::string note = {};
+  operation_id operation = {};
+  std::string agent = {};
+  identity_receipt identity = {};
 
   friend bool operator==(const sandbox_info&, const sandbox_info&) = default;
   static constexpr schema::about about{"sandbox_info", "One sandbox."};
@@ -86,6 +89,12 @@ struct sandbox_info {
                     "The socket of its debug console, where it has one."),
       schema::field("note", &sandbox_info::note,
                     "Why it stands where it stands."),
+      schema::field("operation", &sandbox_info::operation,
+                    "The restore that made it."),
+      schema::field("agent", &sandbox_info::agent,
+                    "The socket of its guest agent's port, where it has one."),
+      schema::field("identity", &sandbox_info::identity,
+                    "Of a child: the identity that its guest acknowledged."),
     };
   }
 };
@@ -107,6 +116,8 @@ struct snapshot_info {
   std::string directory = {};
   snapshot_tag base = {};
   uint64_t depth = 0;
+  std::vector<std::string> labels = {};
+  std::string note = {};
 
   friend bool operator==(const snapshot_info&, const snapshot_info&) = default;
   static constexpr schema::about about{"snapshot_info", "One sealed snapshot."};
@@ -138,6 +149,9 @@ struct snapshot_info {
                     "it needs no other."),
       schema::field("depth", &snapshot_info::depth,
                     "Diffs down to a flat image; 0: it has one."),
+      schema::field("labels", &snapshot_info::labels,
+                    "KEY=VALUE each, in order of their keys."),
+      schema::field("note", &snapshot_info::note, "What people say of it."),
     };
   }
 };
@@ -149,6 +163,8 @@ struct restore_request {
   sandbox_id sandbox = {};
   milliseconds deadline{0};
   uint64_t epoch = 0;
+  restore_wait wait = restore_wait::automatic;
+  child_input input = {};
 
   friend bool operator==(const restore_request&,
                          const restore_request&) = default;
@@ -168,6 +184,9 @@ struct restore_request {
       schema::field("epoch", &restore_request::epoch,
                     "The coordinator's epoch.", schema::need::optional,
                     schema::access::internal),
+      schema::field("wait", &restore_request::wait, "When it is answered."),
+      schema::field("input", &restore_request::input,
+                    "What the child is given of its own."),
     };
   }
 };
@@ -179,6 +198,7 @@ struct restore_report {
   failure outcome = {};
   sandbox_info sandbox = {};
   microseconds total{0};
+  microseconds started{0};
 
   friend bool operator==(const restore_report&,
                          const restore_report&) = default;
@@ -193,7 +213,9 @@ struct restore_report {
                     "none: the child runs."),
       schema::field("sandbox", &restore_report::sandbox, "The child."),
       schema::field("total_us", &restore_report::total,
-                    "From the request to the running child."),
+                    "From the request to the answer."),
+      schema::field("started_us", &restore_report::started,
+                    "From the request to the running VM; 0: not yet."),
     };
   }
 };

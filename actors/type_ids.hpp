@@ -25,7 +25,12 @@ using upkeep_api = caf::typed_actor<
   caf::replies_to<verify_request>::with<verify_report>,
   // Write a snapshot to an archive on its host, and make one of it.
   caf::replies_to<export_request>::with<archive_report>,
-  caf::replies_to<import_request>::with<archive_report>>;
+  caf::replies_to<import_request>::with<archive_report>,
+  // Change a snapshot's labels and note; tell all that is known of one.
+  caf::replies_to<annotate_request>::with<inspect_report>,
+  caf::replies_to<inspect_request>::with<inspect_report>,
+  // Compare the memory of two snapshots.
+  caf::replies_to<compare_request>::with<compare_report>>;
 
 /// What a NODE answers to the COORDINATOR.
 using node_actor = caf::typed_actor<
@@ -75,4 +80,9 @@ CAF_BEGIN_TYPE_ID_BLOCK(forkfleet, first_custom_type_id)
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::export_request))
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::import_request))
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::archive_report))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::annotate_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::inspect_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::inspect_report))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::compare_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::compare_report))
 CAF_END_TYPE_ID_BLOCK(forkfleet)

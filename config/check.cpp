@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/labels.hpp"
 #include "actors/schema/nearest.hpp"
 #include "actors/schema/units.hpp"
 #include "config/address.hpp"
@@ -27,6 +28,10 @@ constexpr uint64_t chain_depth_max = 256;
 constexpr uint64_t unwritten_bytes_max = 1ull << 40;
 constexpr std::size_t fleet_name_length_max = 64;
 constexpr int heartbeats_min = 3;
+constexpr uint64_t removals_most = 1000;
+constexpr std::size_t retention_rules_max = 64;
+constexpr uint64_t keep_last_max = 10'000;
+constexpr auto ttl_max = 3660 * 24h;
 
 void check_names(checker& run) {
   if (run.fleet.version != 1)
@@ -76,6 +81,34 @@ void check_branch(checker& run) {
                fmt::format("must be at most {}, not {}",
                            schema::format_bytes(unwritten_bytes_max),
                            schema::format_bytes(x.unwritten_max.value)));
+}
+
+void check_retention(checker& run) {
+  const auto& x = run.fleet.retention;
+  run.range("retention.sweep", x.sweep, 1s, 24h);
+  run.range("retention.removals_max", x.removals_max, 1, removals_most);
+  const auto check_one = [&run](const std::string& path,
+                                const std::string& label) {
+    if (auto good = check_label(label); !good && !run.has_problem(path))
+      run.report(path, good.error().message, "write KEY=VALUE");
+  };
+  check_one("retention.pinned", x.pinned);
+  if (x.rules.size() > retention_rules_max)
+    run.report("retention.rules",
+               fmt::format("has {} rules; at most {} may be", x.rules.size(),
+                           retention_rules_max));
+  for (std::size_t i = 0; i < x.rules.size(); ++i) {
+    const auto& rule = x.rules[i];
+    const auto path = fmt::format("retention.rules[{}]", i);
+    check_one(path + ".label", rule.label);
+    run.range(path + ".keep_last", rule.keep_last, 0, keep_last_max);
+    if (rule.ttl != 0ms)
+      run.range(path + ".ttl", rule.ttl, 1s, ttl_max);
+    if (rule.keep_last == 0 && rule.ttl == 0ms)
+      run.report(path, "keeps nothing",
+                 "give keep_last, ttl, or both; without the rule nothing is "
+                 "removed");
+  }
 }
 
 /// Archives among what the node keeps would be taken for its own.
@@ -171,6 +204,7 @@ void check(const fleet_file& fleet, const place_map& places,
   check_names(run);
   check_coordinator(run);
   check_branch(run);
+  check_retention(run);
   check_hosts(run);
   check_directories(run);
   check_network(run);

@@ -82,6 +82,7 @@ void check_unused(checker& run, const sandbox_section& x,
     {"vcpus", x.vcpus != untouched.vcpus},
     {"disks", x.disks != untouched.disks},
     {"debug_console", x.debug_console != untouched.debug_console},
+    {"guest_agent", x.guest_agent != untouched.guest_agent},
     {"qemu_arguments", x.qemu_arguments != untouched.qemu_arguments},
     {"binary", x.binary != untouched.binary},
     {"attach", x.attach != untouched.attach},
@@ -98,12 +99,12 @@ void check_driver(checker& run, const sandbox_section& x,
   if (x.driver == driver_kind::simulated)
     check_unused(run, x, path, "for a simulated sandbox",
                  {"initrd", "append", "accelerator", "disks", "debug_console",
-                  "qemu_arguments", "binary", "attach"});
+                  "guest_agent", "qemu_arguments", "binary", "attach"});
   else if (is_attached)
     check_unused(run, x, path, "for a VM that somebody else started",
                  {"kernel", "initrd", "append", "machine", "accelerator",
-                  "memory", "vcpus", "disks", "debug_console", "qemu_arguments",
-                  "binary"});
+                  "memory", "vcpus", "disks", "debug_console", "guest_agent",
+                  "qemu_arguments", "binary"});
   else if (x.kernel.empty() && !run.has_problem(path + ".driver")
            && !run.has_problem(path + ".attach.qmp")
            && !run.has_problem(path + ".attach.api"))
@@ -111,7 +112,8 @@ void check_driver(checker& run, const sandbox_section& x,
                "unless attach is given or driver is simulated", path + ".name");
   if (x.driver == driver_kind::firecracker)
     check_unused(run, x, path, "for Firecracker",
-                 {"machine", "accelerator", "debug_console", "qemu_arguments"});
+                 {"machine", "accelerator", "debug_console", "guest_agent",
+                  "qemu_arguments"});
   else if (x.driver == driver_kind::qemu)
     check_unused(run, x, path, "for QEMU", {"binary"});
 }

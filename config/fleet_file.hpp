@@ -145,6 +145,59 @@ struct branch_section {
   }
 };
 
+/// Which snapshots with a label are kept without being needed. One that any
+/// of its rules keeps is kept.
+struct retention_rule {
+  std::string label = {};
+  uint64_t keep_last = 0;
+  milliseconds ttl{0};
+
+  friend bool operator==(const retention_rule&,
+                         const retention_rule&) = default;
+  static constexpr schema::about about{
+    "retention_rule", "Which snapshots with a label are kept, and for how "
+                      "long. All others are removed."};
+  static constexpr auto fields() {
+    using schema::field;
+    using enum schema::need;
+    return std::tuple{
+      field("label", &retention_rule::label, "KEY=VALUE.", required),
+      field("keep_last", &retention_rule::keep_last,
+            "So many of each sandbox, the newest, are kept; 0 to 10000."),
+      field("ttl", &retention_rule::ttl,
+            "What is younger is kept; 1s to 3660d, 0s keeps none for its age. "
+            "At least one of the two is needed."),
+    };
+  }
+};
+
+/// What becomes of snapshots that nothing needs.
+struct retention_section {
+  milliseconds sweep{60000};
+  uint64_t removals_max = 16;
+  std::string pinned = "pinned=yes";
+  std::vector<retention_rule> rules = {};
+
+  friend bool operator==(const retention_section&,
+                         const retention_section&) = default;
+  static constexpr schema::about about{
+    "retention", "Which snapshots are removed by themselves."};
+  static constexpr auto fields() {
+    using schema::field;
+    return std::tuple{
+      field("sweep", &retention_section::sweep,
+            "How often each node looks; 1s to 24h."),
+      field("removals_max", &retention_section::removals_max,
+            "As many are removed in one sweep; 1 to 1000."),
+      field("pinned", &retention_section::pinned,
+            "KEY=VALUE: what has this label is never removed by itself."),
+      field("rules", &retention_section::rules,
+            "At most 64. What no rule's label fits is never removed by "
+            "itself."),
+    };
+  }
+};
+
 struct host_section {
   host_name name = {};
   std::string address = {};
@@ -257,6 +310,7 @@ struct sandbox_section {
   uint64_t vcpus = 1;
   std::vector<disk_section> disks = {};
   bool debug_console = false;
+  bool guest_agent = false;
   std::vector<std::string> qemu_arguments = {};
   std::string binary = {};
   attach_section attach = {};
@@ -284,6 +338,9 @@ struct sandbox_section {
       field("disks", &sandbox_section::disks, "Its disks, in order."),
       field("debug_console", &sandbox_section::debug_console,
             "Port 0xe9 of the guest as a socket in the sandbox's directory."),
+      field("guest_agent", &sandbox_section::guest_agent,
+            "The guest runs qemu-guest-agent: its children get an identity "
+            "of their own, and exec and cp work."),
       field("qemu_arguments", &sandbox_section::qemu_arguments,
             "More arguments for QEMU, as they are."),
       field("binary", &sandbox_section::binary,
@@ -301,6 +358,7 @@ struct fleet_file {
   coordinator_section coordinator = {};
   tls_files client_tls = {};
   branch_section branch = {};
+  retention_section retention = {};
   std::vector<host_section> hosts = {};
   std::vector<sandbox_section> sandboxes = {};
 
@@ -323,6 +381,8 @@ struct fleet_file {
       field("client_tls", &fleet_file::client_tls,
             "Certificates of the forkfleet tool."),
       field("branch", &fleet_file::branch, "How branches are taken."),
+      field("retention", &fleet_file::retention,
+            "Which snapshots are removed by themselves."),
       field("hosts", &fleet_file::hosts, "At least one.", required),
       field("sandboxes", &fleet_file::sandboxes,
             "VMs that are started, or attached to, when their node starts."),

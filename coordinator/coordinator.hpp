@@ -50,7 +50,9 @@ using report_waiters =
 using errand_promise =
   std::variant<caf::typed_response_promise<done>,
                caf::typed_response_promise<verify_report>,
-               caf::typed_response_promise<archive_report>>;
+               caf::typed_response_promise<archive_report>,
+               caf::typed_response_promise<inspect_report>,
+               caf::typed_response_promise<compare_report>>;
 
 /// A request other than a branch or a restore that its node has not
 /// answered.

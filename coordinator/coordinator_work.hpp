@@ -32,6 +32,14 @@ caf::result<archive_report> on_export(coordinator_pointer self,
 caf::result<archive_report> on_import(coordinator_pointer self,
                                       import_request request);
 
+/// What is said and known of a snapshot, by its host.
+caf::result<inspect_report> on_annotate(coordinator_pointer self,
+                                        const annotate_request& request);
+caf::result<inspect_report> on_inspect(coordinator_pointer self,
+                                       const inspect_request& request);
+caf::result<compare_report> on_compare(coordinator_pointer self,
+                                       compare_request request);
+
 /// Takes what a node told of an operation, and answers who waits for it.
 void on_told(coordinator_pointer self, const host_name& host,
              const operation_status& told);

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/labels.hpp"
 #include "coordinator/settings.hpp"
 
 namespace forkfleet {
@@ -89,6 +90,10 @@ status complete(branch_request& request, milliseconds deadline) {
   if (schema::name_of(request.mode) == "?")
     return fail(ec::invalid_request,
                 "mode is none of auto, full, live and diff");
+  if (auto good =
+        check_change({.labels = request.labels, .note = request.note});
+      !good)
+    return good;
   if (request.max_pause < milliseconds::zero()
       || request.max_pause > max_pause_most)
     return fail(ec::invalid_request,
@@ -140,6 +145,23 @@ status complete(import_request& request, milliseconds deadline) {
     if (auto good = check_id(request.tag); !good)
       return good;
   return complete_deadline(request.deadline, deadline);
+}
+
+status complete(compare_request& request, milliseconds deadline) {
+  if (auto good = check_id(request.tag); !good)
+    return good;
+  if (auto good = check_id(request.other); !good)
+    return good;
+  return complete_deadline(request.deadline, deadline);
+}
+
+status check_request(const annotate_request& request) {
+  if (auto good = check_id(request.tag); !good)
+    return good;
+  return check_change({.labels = request.labels,
+                       .dropped = request.dropped,
+                       .has_note = request.has_note,
+                       .note = request.note});
 }
 
 status check_name(const sandbox_id& id) {

@@ -32,6 +32,11 @@ status complete(verify_request& request, milliseconds deadline);
 status complete(export_request& request, milliseconds deadline);
 status complete(import_request& request, milliseconds deadline);
 
+status complete(compare_request& request, milliseconds deadline);
+
+/// Checks the names, the labels and the note.
+status check_request(const annotate_request& request);
+
 /// invalid_request unless the name is set and safe.
 status check_name(const sandbox_id& id);
 status check_name(const snapshot_tag& tag);

@@ -126,6 +126,36 @@ expected<host_name> find_host(const lineage& names,
   return find_holder(names, request.tag, ec::unknown_snapshot, untold);
 }
 
+expected<host_name> find_host(const lineage& names,
+                              const annotate_request& request,
+                              const untold_hosts& untold) {
+  return find_holder(names, request.tag, ec::unknown_snapshot, untold);
+}
+
+expected<host_name> find_host(const lineage& names,
+                              const inspect_request& request,
+                              const untold_hosts& untold) {
+  return find_holder(names, request.tag, ec::unknown_snapshot, untold);
+}
+
+expected<host_name> find_host(const lineage& names,
+                              const compare_request& request,
+                              const untold_hosts& untold) {
+  const auto host =
+    find_holder(names, request.tag, ec::unknown_snapshot, untold);
+  const auto other =
+    find_holder(names, request.other, ec::unknown_snapshot, untold);
+  if (!host || !other)
+    return host ? other : host;
+  if (*host != *other)
+    return fail(ec::unsupported,
+                fmt::format("'{}' is on host '{}', '{}' on host '{}'; export "
+                            "one and import it beside the other",
+                            request.tag.value, host->value, request.other.value,
+                            other->value));
+  return host;
+}
+
 status check_free(const lineage& names, const snapshot_tag& tag,
                   const untold_hosts& untold) {
   if (tag.empty())

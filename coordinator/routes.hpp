@@ -47,6 +47,18 @@ expected<host_name> find_host(const lineage& names,
                               const export_request& request,
                               const untold_hosts& untold);
 
+expected<host_name> find_host(const lineage& names,
+                              const annotate_request& request,
+                              const untold_hosts& untold);
+expected<host_name> find_host(const lineage& names,
+                              const inspect_request& request,
+                              const untold_hosts& untold);
+
+/// Where both snapshots are; unsupported when they are on two hosts.
+expected<host_name> find_host(const lineage& names,
+                              const compare_request& request,
+                              const untold_hosts& untold);
+
 /// Success when a new snapshot may have the tag; an empty one always may.
 /// Errors: snapshot_exists, not_ready.
 status check_free(const lineage& names, const snapshot_tag& tag,

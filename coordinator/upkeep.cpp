@@ -81,6 +81,28 @@ void note_import(coordinator_pointer self, const archive_report& x) {
     names.learn(snapshot_info{.tag = x.tag, .host = x.host});
 }
 
+/// The same for what is answered at once, by all that is known of it.
+template <class Request>
+caf::result<inspect_report> pass_at_once(coordinator_pointer self,
+                                         const Request& request) {
+  auto& st = self->state;
+  const auto host = find_host(st.names, request, untold(self));
+  if (!host)
+    return to_caf_error(host.error());
+  return run_errand<inspect_report>(
+    self, *host, request, st.settings.deadline,
+    [self, tag = request.tag, host = *host](expected<inspect_report>& x) {
+      correct_names(self, tag, host, x);
+      if (!x)
+        return;
+      x->snapshot.host = host;
+      // A listing that follows shows what was just changed.
+      if (const auto* known = self->state.names.find(tag);
+          known && known->host == host && x->snapshot.tag == tag)
+        self->state.names.learn(x->snapshot);
+    });
+}
+
 } // namespace
 
 caf::result<done> on_cancel(coordinator_pointer self,
@@ -121,6 +143,25 @@ caf::result<verify_report> on_verify(coordinator_pointer self,
 caf::result<archive_report> on_export(coordinator_pointer self,
                                       export_request request) {
   return pass_to_holder<archive_report>(self, std::move(request));
+}
+
+caf::result<inspect_report> on_annotate(coordinator_pointer self,
+                                        const annotate_request& request) {
+  if (auto good = check_request(request); !good)
+    return to_caf_error(good.error());
+  return pass_at_once(self, request);
+}
+
+caf::result<inspect_report> on_inspect(coordinator_pointer self,
+                                       const inspect_request& request) {
+  if (auto good = check_name(request.tag); !good)
+    return to_caf_error(good.error());
+  return pass_at_once(self, request);
+}
+
+caf::result<compare_report> on_compare(coordinator_pointer self,
+                                       compare_request request) {
+  return pass_to_holder<compare_report>(self, std::move(request));
 }
 
 caf::result<archive_report> on_import(coordinator_pointer self,

@@ -148,6 +148,9 @@ private:
       if (context_.cancel && !context_.cancel->pass())
         return record_.check_cancel();
       const auto& report = record_.report();
+      auto words = changed({}, {request_.labels, {}, true, request_.note});
+      if (!words)
+        return tl::unexpected(words.error());
       auto sealed = context_.store->seal({.operation = request_.operation,
                                           .tag = request_.tag,
                                           .source = request_.sandbox,
@@ -157,7 +160,8 @@ private:
                                           .memory_bytes = report.memory_bytes,
                                           .vmstate_bytes = report.vmstate_bytes,
                                           .contract = context_.vmm->contract(),
-                                          .disks = std::move(disks_)},
+                                          .disks = std::move(disks_),
+                                          .words = std::move(*words)},
                                          capture_.files());
       if (!sealed)
         return tl::unexpected(sealed.error());

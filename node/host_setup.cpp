@@ -138,6 +138,7 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
                     .branch_slots = host->branch_slots,
                     .branch_queue = host->branch_queue,
                     .branch = fleet.branch,
+                    .retention = fleet.retention,
                     .leash_pid = options.leash_pid,
                     .stop_sandboxes = options.stop_sandboxes,
                     .seed = std::random_device{}()};

@@ -28,6 +28,7 @@ struct host_answer {
   vmm_health health = vmm_health::running;
   node_load load = {};
   std::string text = {};
+  identity_receipt identity = {};
 };
 
 /// A blocking piece of work for a HOST WORKER. It must end by itself: each

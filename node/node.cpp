@@ -76,6 +76,8 @@ void on_tick(node_pointer self, const tick& which) {
     return node_work::expire_queued(self);
   if (which.which == node_work::flatten_reminder)
     return node_work::retry_flatten(self);
+  if (which.which == node_work::retention_reminder)
+    return node_work::sweep(self);
   uplink::on_reminder(self, which);
 }
 
@@ -113,6 +115,7 @@ local_node_actor::behavior_type node(node_pointer self, node_settings settings,
   set_up(self, std::move(settings), std::move(services), std::move(connector));
   node_work::bring_up(self);
   node_work::refresh_load(self);
+  node_work::start_retention(self);
   uplink::start(self);
   return {
     [self](const branch_request& x) { return node_work::on_branch(self, x); },
@@ -125,6 +128,11 @@ local_node_actor::behavior_type node(node_pointer self, node_settings settings,
     [self](const verify_request& x) { return node_work::on_verify(self, x); },
     [self](const export_request& x) { return node_work::on_export(self, x); },
     [self](const import_request& x) { return node_work::on_import(self, x); },
+    [self](const annotate_request& x) {
+      return node_work::on_annotate(self, x);
+    },
+    [self](const inspect_request& x) { return node_work::on_inspect(self, x); },
+    [self](const compare_request& x) { return node_work::on_compare(self, x); },
     [self](const tick& x) { on_tick(self, x); },
     [self](const fleet_event& x) { uplink::tell(self, x); },
     [self](const sandbox_info& x) { node_work::on_changed(self, x); },

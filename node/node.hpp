@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -32,6 +33,7 @@ struct node_settings {
   uint64_t branch_slots = 2;
   uint64_t branch_queue = 64; // branches that may wait
   config::branch_section branch = {};
+  config::retention_section retention = {};
   /// Sandboxes of the fleet file that belong to this host.
   std::vector<config::sandbox_section> declared = {};
   int leash_pid = 0;
@@ -125,6 +127,14 @@ struct flattening_state {
   int attempts = 0;                    // that failed, of this one
 };
 
+/// What goes: by request, or because the retention finds it due, which it
+/// removes one after the other.
+struct retention_state {
+  std::set<snapshot_tag> removing = {}; // nobody may begin to need these
+  std::deque<snapshot_tag> queue = {};  // of the sweep under way
+  bool is_removing = false;
+};
+
 struct node_actor_state {
   static inline const char* name = "node";
   node_settings settings = {};
@@ -144,6 +154,7 @@ struct node_actor_state {
   std::size_t next_hand = 0;
   upkeep_state upkeep = {};
   flattening_state flattening = {};
+  retention_state retention = {};
   node_load load = {};
   bool measuring = false; // a HOST WORKER is at the load
   uplink_state uplink = {};

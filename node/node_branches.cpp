@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <utility>
 
+#include "actors/labels.hpp"
 #include "actors/log.hpp"
 #include "node/host_worker.hpp"
 #include "node/node_work.hpp"
@@ -113,7 +114,7 @@ status check(node_pointer self, const branch_request& request) {
   if (self->state.restores.contains(request.operation))
     return fail(ec::invalid_request,
                 request.operation.value + " was used for a restore");
-  return {};
+  return check_change({.labels = request.labels, .note = request.note});
 }
 
 /// What stands against a branch of this source under this tag.
@@ -169,11 +170,6 @@ void begin(node_pointer self, const branch_request& request, admitted how) {
                               {"queued", st.slots.queued()}});
   self->delayed_send(self, caf::timespan{time_allowed(self, request)},
                      tick{queue_reminder});
-}
-
-/// Whether a VM of this sandbox may use its parent's files.
-bool may_run(const managed_sandbox& managed) {
-  return managed.handle || managed.info.state != sandbox_state::gone;
 }
 
 } // namespace
@@ -249,36 +245,6 @@ void dismiss_queued(node_pointer self) {
 
 operation_status on_query(node_pointer self, const operation_query& query) {
   return self->state.operations.status_of(query.operation);
-}
-
-caf::result<done> on_remove(node_pointer self, const remove_request& request) {
-  auto& st = self->state;
-  if (auto epoch = uplink::obey(self, request.epoch); !epoch)
-    return to_caf_error(epoch.error());
-  if (!st.snapshots.contains(request.tag))
-    return to_caf_error(ec::unknown_snapshot, request.tag.value);
-  for (const auto& [id, managed] : st.sandboxes)
-    if (managed.info.parent == request.tag && may_run(managed))
-      return to_caf_error(ec::invalid_request, id.value + " runs on "
-                                                 + request.tag.value
-                                                 + "; stop it first");
-  auto promise = self->make_response_promise<done>();
-  auto job = host_job{[store = st.services.store, tag = request.tag] {
-    auto removed = store->remove(tag);
-    return host_answer{.outcome = removed ? failure{} : removed.error()};
-  }};
-  run_on(self, next_hand(self), std::move(job),
-         [self, promise, tag = request.tag](const host_answer& x) mutable {
-           if (x.outcome) {
-             promise.deliver(to_caf_error(x.outcome));
-             return;
-           }
-           self->state.snapshots.erase(tag);
-           uplink::tell_removed(self, tag);
-           count_load(self);
-           promise.deliver(done{"removed"});
-         });
-  return promise;
 }
 
 } // namespace forkfleet::node_work

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "actors/log.hpp"
+#include "node/agent/identity.hpp"
 #include "node/host_worker.hpp"
 #include "node/node_work.hpp"
 #include "node/sandbox_birth.hpp"
@@ -14,6 +15,9 @@ namespace {
 
 /// Outcomes of restores that a repeated operation id is answered with.
 constexpr std::size_t ended_max = 512;
+
+/// For the VM of a child that failed to end.
+constexpr auto end_limit = std::chrono::seconds{10};
 
 /// Restores under way at once.
 constexpr std::size_t running_max = 64;
@@ -29,6 +33,7 @@ void conclude(node_pointer self, const restore_report& report) {
                               {"total_us", report.total}});
   known.ended = true;
   known.report = report;
+  known.request.input = {};
   for (auto& promise : std::exchange(known.waiting, {}))
     promise.deliver(report);
   st.ended_restores.push_back(report.operation);
@@ -36,6 +41,33 @@ void conclude(node_pointer self, const restore_report& report) {
     st.restores.erase(st.ended_restores.front());
     st.ended_restores.pop_front();
   }
+}
+
+/// The child as it stands now, and how long that took.
+restore_report report_of(node_pointer self, const restore_request& request,
+                         deadline_point begun) {
+  return {.operation = request.operation,
+          .tag = request.tag,
+          .sandbox = self->state.sandboxes.at(request.sandbox).info,
+          .total = std::chrono::duration_cast<microseconds>(self->clock().now()
+                                                            - begun)};
+}
+
+/// Answers who waits for no more; the restore goes on.
+void answer_early(node_pointer self, restore_report report) {
+  report.started =
+    report.sandbox.directory.empty() ? microseconds{0} : report.total;
+  auto& known = self->state.restores.at(report.operation);
+  for (auto& promise : std::exchange(known.waiting, {}))
+    promise.deliver(report);
+}
+
+/// From here on it is found again after the node's death.
+void note_finished(const node_services& services, sandbox_record child) {
+  child.is_unfinished = false;
+  if (const auto kept = services.keep_record(child); !kept)
+    log::warn("record.outdated",
+              {{"sandbox", child.id}, {"reason", kept.error()}});
 }
 
 sandbox_record child_record(node_pointer self, const restore_request& request,
@@ -84,26 +116,43 @@ host_answer restore_vm(const node_services& services,
   auto child = record;
   child.spec.vcpus = files->contract.vcpus;
   auto answer = start_vm(services, child, leash_pid, std::move(*files), until);
-  if (answer.outcome)
-    return answer;
-  child.is_unfinished = false;
-  // Not known as finished, it is still found while its VM runs.
-  if (const auto kept = services.keep_record(child); !kept)
-    log::warn("record.outdated",
-              {{"sandbox", child.id}, {"reason", kept.error()}});
+  if (!answer.outcome && answer.vmm->describe().agent.empty())
+    note_finished(services, child);
   return answer;
 }
 
-/// The child's VM runs, or nothing is left of it.
-void on_started(node_pointer self, const restore_request& request,
-                deadline_point begun, const host_answer& answer) {
+/// Gives the child its identity, on the calling thread. After an error
+/// nothing is left of it.
+host_answer name_child(const node_services& services, sandbox_record child,
+                       const vmm_ptr& vm, const identity_plan& plan,
+                       deadline_point until) {
+  const auto socket = vm->describe().agent;
+  auto receipt = expected<identity_receipt>{
+    fail(ec::unsupported,
+         "snapshot " + child.parent.value
+           + " is of a guest without an agent: its children are started, "
+             "never ready (guest_agent in the fleet file)")};
+  if (!socket.empty())
+    receipt = give_identity(socket, plan, until);
+  if (!receipt) {
+    const auto ended = vm->stop(std::chrono::steady_clock::now() + end_limit);
+    if (ended)
+      services.forget_record(child.id);
+    return {.outcome = receipt.error(), .vmm = ended ? vmm_ptr{} : vm};
+  }
+  child.identity = *receipt;
+  note_finished(services, child);
+  return {.vmm = vm, .identity = *receipt};
+}
+
+/// The child has its ending: it runs, or nothing is left of it.
+void on_finished(node_pointer self, const restore_request& request,
+                 deadline_point begun, microseconds started,
+                 const host_answer& answer) {
   auto& st = self->state;
-  auto report =
-    restore_report{.operation = request.operation,
-                   .tag = request.tag,
-                   .outcome = answer.outcome,
-                   .total = std::chrono::duration_cast<microseconds>(
-                     self->clock().now() - begun)};
+  auto report = report_of(self, request, begun);
+  report.outcome = answer.outcome;
+  report.started = started.count() > 0 ? started : report.total;
   auto& managed = st.sandboxes.at(request.sandbox);
   if (answer.outcome) {
     st.sandboxes.erase(request.sandbox);
@@ -113,13 +162,44 @@ void on_started(node_pointer self, const restore_request& request,
   }
   managed.record.spec.vcpus = answer.vmm->describe().vcpus;
   managed.record.is_unfinished = false;
+  managed.record.identity = answer.identity;
   auto info = managed.info;
   info.state = sandbox_state::running;
   info.note = {};
-  info.directory = answer.text;
+  info.identity = answer.identity;
   manage(self, info, answer.vmm);
   report.sandbox = managed.info;
   conclude(self, report);
+}
+
+/// The child's VM runs, or nothing is left of it.
+void on_started(node_pointer self, const restore_request& request,
+                deadline_point begun, deadline_point until,
+                const host_answer& answer) {
+  auto& st = self->state;
+  auto& managed = st.sandboxes.at(request.sandbox);
+  managed.info.directory = answer.text;
+  const bool is_named = !answer.outcome
+                        && (request.wait == restore_wait::ready
+                            || !answer.vmm->describe().agent.empty());
+  if (!is_named)
+    return on_finished(self, request, begun, {}, answer);
+  managed.info.note = "its guest takes an identity of its own";
+  managed.record.spec.vcpus = answer.vmm->describe().vcpus;
+  const auto report = report_of(self, request, begun);
+  if (request.wait == restore_wait::started)
+    answer_early(self, report);
+  auto job =
+    host_job{[services = shared_services(self), record = managed.record,
+              vm = answer.vmm, until,
+              plan = plan_identity(request.sandbox.value, request.input,
+                                   st.services.wall())] {
+      return name_child(*services, record, vm, plan, until);
+    }};
+  run_on(self, managed.hand, std::move(job),
+         [self, request, begun, took = report.total](const host_answer& x) {
+           on_finished(self, request, begun, took, x);
+         });
 }
 
 void start_restore(node_pointer self, const restore_request& request) {
@@ -136,10 +216,13 @@ void start_restore(node_pointer self, const restore_request& request) {
               clock = &self->home_system().clock()] {
       return restore_vm(*services, record, leash, until, *clock);
     }};
-  run_on(self, managed.hand, std::move(job),
-         [self, request, begun](const host_answer& answer) {
-           on_started(self, request, begun, answer);
-         });
+  run_on(
+    self, managed.hand, std::move(job),
+    [self, request, begun, until = begun + limit](const host_answer& answer) {
+      on_started(self, request, begun, until, answer);
+    });
+  if (request.wait == restore_wait::none)
+    answer_early(self, report_of(self, request, begun));
 }
 
 /// Why a fresh `request` cannot be done.
@@ -150,12 +233,16 @@ status check(node_pointer self, const restore_request& request) {
   if (!is_valid(request.operation) || !is_valid(request.sandbox))
     return fail(ec::invalid_request, "operation and sandbox must be names of "
                                      "letters, digits, '-' and '_'");
+  if (auto fine = forkfleet::check(request.input); !fine)
+    return fine;
   if (st.operations.status_of(request.operation).state
       != operation_state::unknown)
     return fail(ec::invalid_request,
                 request.operation.value + " was used for a branch");
   if (!st.snapshots.contains(request.tag))
     return fail(ec::unknown_snapshot, request.tag.value);
+  if (st.retention.removing.contains(request.tag))
+    return fail(ec::node_busy, request.tag.value + " is being removed");
   if (st.sandboxes.contains(request.sandbox))
     return fail(ec::sandbox_exists, request.sandbox.value);
   if (st.restores.size() - st.ended_restores.size() >= running_max)

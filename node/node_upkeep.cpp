@@ -277,6 +277,38 @@ caf::result<archive_report> on_import(node_pointer self,
        }});
 }
 
+caf::result<compare_report> on_compare(node_pointer self,
+                                       const compare_request& request) {
+  const auto& known = self->state.snapshots;
+  for (const auto& tag : {request.tag, request.other})
+    if (!known.contains(tag))
+      return to_caf_error(ec::unknown_snapshot, tag.value);
+  return run<compare_report>(
+    self, {.epoch = request.epoch,
+           .deadline = request.deadline,
+           .report = {.tag = request.tag,
+                      .other = request.other,
+                      .host = self->state.settings.host},
+           .work =
+             [store = self->state.services.store, request](
+               upkeep_result<compare_report>& result, const stop_asked& stop) {
+               auto found = store->compare(request.tag, request.other, stop);
+               if (!found)
+                 return found.error();
+               auto& report = result.report;
+               report.memory_bytes = found->memory_bytes;
+               report.pages = found->pages;
+               report.bytes = found->pages * guest_page_bytes;
+               report.runs = found->runs;
+               report.shared_bytes = found->shared_bytes;
+               report.read_bytes = found->read_bytes;
+               report.table = std::move(found->table);
+               report.disk_bytes = found->disk_bytes;
+               return failure{};
+             },
+           .then = [](upkeep_result<compare_report>&) {}});
+}
+
 void stop_upkeep(node_pointer self) {
   *self->state.upkeep.is_ending = true;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "node/node.hpp"
+#include "node/retention.hpp"
 
 namespace forkfleet::node_work {
 
@@ -18,6 +19,9 @@ inline constexpr uint8_t queue_reminder = 254;
 
 /// The tick that says: a flattening that failed is tried again.
 inline constexpr uint8_t flatten_reminder = 253;
+
+/// The tick that says: time to look what the retention says.
+inline constexpr uint8_t retention_reminder = 252;
 
 /// As many deep chains may wait to be flattened; more are found later.
 inline constexpr std::size_t flatten_queue_max = 256;
@@ -62,6 +66,19 @@ void retry_flatten(node_pointer self);
 operation_status on_query(node_pointer self, const operation_query& query);
 caf::result<done> on_remove(node_pointer self, const remove_request& request);
 
+/// What the retention says of all snapshots that lie here, now.
+retention_verdicts retention_now(node_pointer self);
+/// Looks every now and then what is due, and removes it; when there are
+/// rules.
+void start_retention(node_pointer self);
+void sweep(node_pointer self);
+
+/// What is said and known of a snapshot.
+caf::result<inspect_report> on_annotate(node_pointer self,
+                                        const annotate_request& request);
+caf::result<inspect_report> on_inspect(node_pointer self,
+                                       const inspect_request& request);
+
 /// Upkeep: done one after the other by HOST WORKERs of its own, a bounded
 /// number at once, each until its deadline.
 caf::result<done> on_flatten(node_pointer self, const flatten_request& request);
@@ -71,6 +88,8 @@ caf::result<archive_report> on_export(node_pointer self,
                                       const export_request& request);
 caf::result<archive_report> on_import(node_pointer self,
                                       const import_request& request);
+caf::result<compare_report> on_compare(node_pointer self,
+                                       const compare_request& request);
 /// Ends a branch before its time.
 caf::result<done> on_cancel(node_pointer self, const cancel_request& request);
 /// Asks all upkeep under way to end soon.

@@ -68,10 +68,22 @@ private:
       result_.adopted.push_back(std::move(found));
       return;
     }
+    if (record.is_unfinished && !(*vm)->describe().agent.empty())
+      return end_nameless(record, **vm);
     found.vmm = std::move(*vm);
     note_whole(found.record);
     settle(record.id, found);
     result_.adopted.push_back(std::move(found));
+  }
+
+  /// A child that goes on with its source's entropy and names is no child.
+  void end_nameless(const sandbox_record& record, vmm& vm) {
+    result_.notes.push_back("sandbox " + record.id.value
+                            + ": ended, the node was killed before its guest "
+                              "took an identity of its own");
+    if (auto ended = vm.stop(in(adopt_limit)); !ended)
+      return result_.notes.push_back(to_string(ended.error()));
+    forget(record.id);
   }
 
   /// A child that its driver found is whole, whatever was written down last.
@@ -129,8 +141,8 @@ private:
         ec::guest_stuck, "the VMM answers, but the guest does not run"};
     }
     found.info.state = state_of(health);
-    if (health == vmm_health::paused)
-      found.info.note = "paused by somebody else";
+    found.info.note = health == vmm_health::paused ? "paused by somebody else"
+                                                   : found.vmm->trouble();
   }
 
   static sandbox_state state_of(vmm_health health) {
@@ -138,6 +150,7 @@ private:
       case vmm_health::running:
         return sandbox_state::running;
       case vmm_health::paused:
+      case vmm_health::no_space:
         return sandbox_state::paused;
       case vmm_health::stuck:
         return sandbox_state::stuck;
@@ -158,7 +171,9 @@ private:
             .parent = record.parent,
             .branches = record.branches,
             .started_at = record.created_at,
-            .directory = plan_.records.directory(record.id)};
+            .directory = plan_.records.directory(record.id),
+            .operation = record.operation,
+            .identity = record.identity};
   }
 
   void forget(const sandbox_id& id) {

@@ -34,7 +34,8 @@ sandbox_info blank_info(node_pointer self, const sandbox_record& record) {
           .parent = record.parent,
           .branches = record.branches,
           .started_at = record.created_at,
-          .note = "its VM is being started"};
+          .note = "its VM is being started",
+          .operation = record.operation};
 }
 
 expected<vmm_driver_ptr> driver_of(const node_services& services,
@@ -141,6 +142,7 @@ void manage(node_pointer self, const sandbox_info& info, const vmm_ptr& vmm) {
   managed.info.vcpus = known.vcpus;
   managed.info.console = known.console;
   managed.info.debug_console = known.debug_console;
+  managed.info.agent = known.agent;
   managed.handle = self->spawn(sandbox, setup_of(self, managed, vmm));
   self->monitor(managed.handle);
   tell_state(self, managed.info);

@@ -10,7 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "actors/sandbox_protocol.hpp"
+#include "actors/labels.hpp"
+#include "actors/snapshot_protocol.hpp"
 #include "node/memory_image.hpp"
 #include "node/vmm.hpp"
 
@@ -81,6 +82,8 @@ struct seal_request {
   run_contract contract = {};
   /// Kept by links where the file system has them, else by copies.
   std::vector<frozen_disk> disks = {};
+  /// Kept beside the manifest.
+  annotation words = {};
 };
 
 /// Where the files of a sealed snapshot lie, for a driver that starts a
@@ -100,6 +103,25 @@ struct snapshot_files {
 struct verify_result {
   uint64_t bytes = 0;  // read
   uint64_t hashes = 0; // compared
+};
+
+/// What holds a snapshot on the disk, and what a removal would free.
+struct snapshot_usage {
+  snapshot_info info = {};
+  uint64_t unique_bytes = 0;
+  std::vector<snapshot_disk> disks = {};
+  bool is_read = false;
+};
+
+/// How two memories differ, and two snapshots' disks.
+struct image_difference {
+  uint64_t memory_bytes = 0;
+  uint64_t pages = 0;
+  uint64_t runs = 0;
+  uint64_t shared_bytes = 0;          // in one place of one file, and not read
+  uint64_t read_bytes = 0;            // of each
+  std::vector<memory_run> table = {}; // the first `compared_runs_max`
+  uint64_t disk_bytes = 0;            // written since both had the same disk
 };
 
 /// What an archive holds and takes.
@@ -157,6 +179,20 @@ public:
   /// the first part that differs.
   virtual expected<verify_result> verify(const snapshot_tag& tag,
                                          const stop_asked& stop) = 0;
+
+  /// Changes labels and note of one, durably, and nothing else of it.
+  /// unknown_snapshot; invalid_request when they would be too many.
+  virtual expected<snapshot_info> annotate(const snapshot_tag& tag,
+                                           const label_change& change) = 0;
+
+  /// What a snapshot takes that no other shares; unknown_snapshot.
+  virtual expected<snapshot_usage> usage(const snapshot_tag& tag) = 0;
+
+  /// Compares the memory of two, page by page; stands still while a guest
+  /// does. invalid_request when they are of different sizes.
+  virtual expected<image_difference> compare(const snapshot_tag& tag,
+                                             const snapshot_tag& other,
+                                             const stop_asked& stop) = 0;
 
   /// Writes one file that holds all of a snapshot, whatever its chain looks
   /// like; `path` must be free. Errors leave no file.

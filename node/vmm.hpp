@@ -45,7 +45,7 @@ struct vmm_capabilities {
 };
 
 /// Where the VM stands.
-enum class vmm_health : uint8_t { running, paused, stuck, gone };
+enum class vmm_health : uint8_t { running, paused, stuck, gone, no_space };
 
 constexpr auto enum_table(vmm_health) {
   using enum vmm_health;
@@ -54,6 +54,7 @@ constexpr auto enum_table(vmm_health) {
     {paused, "paused"},
     {stuck, "stuck"},
     {gone, "gone"},
+    {no_space, "no_space", "it stands until its host's disk has space"},
   });
 }
 
@@ -99,6 +100,7 @@ struct vmm_description {
   std::string accelerator = {};
   std::string console = {};       // file of the serial console's output
   std::string debug_console = {}; // socket of port 0xe9
+  std::string agent = {};         // socket of the guest agent's port
 };
 
 /// Which pages of the guest's memory a capture takes.
@@ -186,8 +188,13 @@ public:
   /// Asks the VM what it allows. Cheap after the first call.
   virtual expected<vmm_capabilities> capabilities(deadline_point until) = 0;
 
-  /// Where the VM stands, asked of the VM itself.
+  /// Where the VM stands, asked of the VM itself. A guest that stands because
+  /// a write found no space is let go on when there is some.
   virtual vmm_health health(deadline_point until) = 0;
+
+  /// What the last `health` found besides, in people's words: what is missing,
+  /// and where. Does not ask the VM.
+  virtual std::string trouble() const { return {}; }
 
   /// What is known of it. Does not ask the VM.
   virtual vmm_description describe() const = 0;

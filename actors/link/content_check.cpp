@@ -33,7 +33,8 @@ const walked_types& requests_of_clients() {
     types<branch_request, operation_query, restore_request, stop_request,
           remove_request, nodes_request, sandboxes_request, snapshots_request,
           events_request, cancel_request, flatten_request, verify_request,
-          export_request, import_request>();
+          export_request, import_request, annotate_request, inspect_request,
+          compare_request>();
   return list;
 }
 
@@ -41,7 +42,7 @@ const walked_types& words_of_nodes() {
   static const auto list =
     types<inventory_page, node_heartbeat, node_events, node_goodbye,
           branch_report, operation_status, restore_report, done, verify_report,
-          archive_report>();
+          archive_report, inspect_report, compare_report>();
   return list;
 }
 
@@ -51,7 +52,9 @@ const walked_types& words_of_coordinators() {
           remove_request, branch_report, operation_status, restore_report, done,
           node_list, sandbox_list, snapshot_list, event_list, node_welcome,
           heartbeat_ack, cancel_request, flatten_request, verify_request,
-          export_request, import_request, verify_report, archive_report>();
+          export_request, import_request, verify_report, archive_report,
+          annotate_request, inspect_request, inspect_report, compare_request,
+          compare_report>();
   return list;
 }
 

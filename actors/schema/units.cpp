@@ -36,6 +36,7 @@ constexpr auto time_units = std::to_array<unit>({
   {"s", 1'000'000'000},
   {"min", 60'000'000'000},
   {"h", 3'600'000'000'000},
+  {"d", 86'400'000'000'000},
 });
 
 /// What is parsed: for its messages and its limits.

@@ -65,7 +65,9 @@ private:
       .sandbox = {given_.positional("SANDBOX")},
       .tag = {numbered(given_.text("tag"), i, count_)},
       .deadline = given_.duration("deadline").value_or(milliseconds{0}),
-      .max_pause = given_.duration("max-pause").value_or(milliseconds{0})};
+      .max_pause = given_.duration("max-pause").value_or(milliseconds{0}),
+      .labels = given_.texts("label"),
+      .note = given_.text("note")};
     if (result.operation.empty())
       result.operation = new_operation_id();
     const auto mode = given_.text("mode");
@@ -283,6 +285,15 @@ std::vector<config::option> branch_options() {
             "fleet's.",
      .min = 1,
      .max = 60'000},
+    {.name = "label",
+     .kind = text,
+     .placeholder = "KEY=VALUE",
+     .doc = "A label of the snapshot; may be given several times.",
+     .repeatable = true},
+    {.name = "note",
+     .kind = text,
+     .placeholder = "TEXT",
+     .doc = "One line that is kept with the snapshot."},
     {.name = "operation",
      .kind = text,
      .placeholder = "ID",

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // fork: many children of one snapshot.
 #include <algorithm>
+#include <fstream>
+#include <iostream>
 #include <memory>
 #include <thread>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
+#include "actors/shell/child_options.hpp"
 #include "actors/shell/clock.hpp"
 #include "actors/shell/connection.hpp"
 #include "actors/shell/figures.hpp"
@@ -21,18 +24,43 @@ namespace {
 
 constexpr milliseconds child_limit{60'000};
 constexpr milliseconds fork_slack{5000};
+constexpr std::size_t children_max = 1000;
+
+/// The lines of --input; as many empty ones as --count says without it.
+expected<std::vector<child_line>> lines_of(const config::invocation& given) {
+  const auto path = given.text("input");
+  if (path.empty())
+    return std::vector<child_line>(given.number("count").value_or(1));
+  if (path == "-")
+    return read_child_lines(std::cin, "standard input", children_max);
+  std::ifstream file{path};
+  if (!file)
+    return tl::unexpected(errno_failure(errno, "--input " + path));
+  return read_child_lines(file, path, children_max);
+}
+
+/// The name of a child whose line has none.
+std::string name_of(const config::invocation& given, const child_line& line,
+                    std::size_t number, std::size_t count) {
+  return line.name.empty() ? numbered(given.text("name"), number, count)
+                           : line.name;
+}
 
 std::vector<restore_request> requests_of(const config::invocation& given,
+                                         const std::vector<child_line>& lines,
+                                         const child_input& all,
                                          milliseconds deadline) {
-  const auto count = given.number("count").value_or(1);
+  const auto count = lines.size();
   const auto snapshot = given.positional("SNAPSHOT");
   const auto operation = given.text("operation");
   std::vector<restore_request> result;
-  for (uint64_t i = 0; i < count; ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     result.push_back({.operation = {numbered(operation, i, count)},
                       .tag = {snapshot},
-                      .sandbox = {numbered(given.text("name"), i, count)},
-                      .deadline = deadline});
+                      .sandbox = {name_of(given, lines[i], i, count)},
+                      .deadline = deadline,
+                      .wait = wait_of(given),
+                      .input = merge(all, lines[i].input)});
     if (operation.empty())
       result.back().operation = new_operation_id();
   }
@@ -59,11 +87,13 @@ schema::json child_json(const restore_request& asked,
 class fork_run {
 public:
   fork_run(session& io, const config::invocation& given,
-           const fleet_address& where)
+           const fleet_address& where, const std::vector<child_line>& lines,
+           const child_input& all)
     : io_{io}, given_{given}, where_{where}, format_{format_of(given)},
       deadline_{given.duration("deadline").value_or(child_limit)},
-      requests_{requests_of(given, deadline_)}, line_{STDERR_FILENO,
-                                                      io.messages} {}
+      requests_{requests_of(given, lines, all, deadline_)}, line_{STDERR_FILENO,
+                                                                  io.messages} {
+  }
 
   exit_code run() {
     const farewell words{"The children that were asked for go on without us; "
@@ -153,9 +183,14 @@ private:
 
   void print_summary(microseconds elapsed) const {
     std::vector<microseconds> times;
-    for (const auto& x : results_)
-      if (!outcome_of(x))
-        times.push_back(x->total);
+    std::vector<microseconds> ready;
+    for (const auto& x : results_) {
+      if (outcome_of(x))
+        continue;
+      times.push_back(x->started);
+      if (!x->sandbox.identity.entropy.empty())
+        ready.push_back(x->total);
+    }
     const auto text = [this](microseconds x) {
       return duration_text(x, io_.screen.utf8);
     };
@@ -167,6 +202,11 @@ private:
                              text(percentile(times, 50)),
                              text(percentile(times, 90)),
                              text(percentile(times, 100)), text(elapsed));
+    if (!ready.empty())
+      io_.out << fmt::format("\n{} ready; p50 {}  p90 {}  max {}", ready.size(),
+                             text(percentile(ready, 50)),
+                             text(percentile(ready, 90)),
+                             text(percentile(ready, 100)));
     io_.out << '\n';
   }
 
@@ -186,12 +226,18 @@ exit_code run_fork(session& io, const config::invocation& given) {
   auto reached = reach_fleet(io, given);
   if (!reached)
     return reached.error();
-  return fork_run{io, given, reached->where}.run();
+  const auto lines = lines_of(given);
+  if (!lines)
+    return tell(io, given, lines.error());
+  const auto all = child_input_of(given);
+  if (!all)
+    return tell(io, given, all.error());
+  return fork_run{io, given, reached->where, *lines, *all}.run();
 }
 
 std::vector<config::option> fork_options() {
   using enum config::value_kind;
-  return {
+  auto all = std::vector<config::option>{
     {.name = "count",
      .kind = number,
      .placeholder = "N",
@@ -222,7 +268,16 @@ std::vector<config::option> fork_options() {
      .initial = "60s",
      .min = 100,
      .max = 3'600'000},
+    {.name = "input",
+     .kind = text,
+     .placeholder = "FILE",
+     .doc = "Children as lines of JSON: name, hostname, environment, files, "
+            "seed, all optional; as many as there are lines. -: standard "
+            "input."},
   };
+  for (auto& option : child_options())
+    all.push_back(std::move(option));
+  return all;
 }
 
 } // namespace
@@ -236,7 +291,9 @@ std::vector<verb> fork_verbs() {
                                 .doc = "The snapshot's tag."}},
                .examples = {"forkfleet fork try-a --count 20",
                             "forkfleet fork try-a --count 100 --name eval "
-                            "--in-flight 8"},
+                            "--in-flight 8",
+                            "forkfleet fork try-a --input tasks.jsonl --wait "
+                            "ready"},
                .details = "Each child has a result of its own: the others go "
                           "on when one fails, and the tool then ends with 9."},
      .run = run_fork},

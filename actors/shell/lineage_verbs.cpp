@@ -138,6 +138,25 @@ exit_code run_log(session& io, const config::invocation& given) {
   return exit_code::done;
 }
 
+/// What the retention of its host says of a snapshot; empty where there are
+/// no rules, or nobody to tell.
+std::string retention_of(session& io, const config::invocation& given,
+                         const snapshot_tag& tag) {
+  auto reached = reach_fleet(io, given);
+  if (!reached)
+    return {};
+  const auto report = reached->fleet.ask<inspect_report>(
+    inspect_request{.tag = tag}, timeout_of(given));
+  if (!report)
+    return "not known: " + to_string(report.error());
+  return report->retention;
+}
+
+void tell_retention(session& io, const std::string& why) {
+  if (!why.empty())
+    io.out << printable("retention: " + why) << '\n';
+}
+
 exit_code run_why_kept(session& io, const config::invocation& given) {
   const auto tree = fetch(io, given);
   if (!tree)
@@ -146,19 +165,25 @@ exit_code run_why_kept(session& io, const config::invocation& given) {
   const auto reasons = needs_of(*tree, tag);
   if (!reasons)
     return tell(io, given, {ec::unknown_snapshot, tag.value});
+  const auto retention = retention_of(io, given, tag);
   if (const auto format = format_of(given); !is_table(format)) {
     std::vector<schema::json> values;
     for (const auto& x : *reasons)
       values.push_back({{"name", x.name}, {"kind", x.kind}, {"why", x.why}});
+    if (!retention.empty() && is_json(format))
+      values.push_back(
+        {{"name", tag.value}, {"kind", "retention"}, {"why", retention}});
     print_values(io, format, values);
   } else if (reasons->empty()) {
     io.out << "nothing needs " << printable(tag.value)
            << "; remove it: forkfleet rm " << printable(tag.value) << '\n';
+    tell_retention(io, retention);
   } else {
     table shown{{{"NEEDED-BY"}, {"KIND"}, {"WHY"}}};
     for (const auto& x : *reasons)
       shown.add({x.name, x.kind, x.why});
     io.out << shown.render(io.screen);
+    tell_retention(io, retention);
   }
   return exit_code::done;
 }
@@ -190,7 +215,9 @@ std::vector<verb> lineage_verbs() {
                .positionals = {{.name = "SNAPSHOT",
                                 .doc = "The snapshot's tag."}},
                .examples = {"forkfleet why-kept try-a"},
-               .details = "While something does, it cannot be removed."},
+               .details = "While something does, it cannot be removed. Where "
+                          "the fleet file has a retention, its verdict on "
+                          "the snapshot is told, too."},
      .run = run_why_kept},
   };
 }

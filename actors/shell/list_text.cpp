@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/labels.hpp"
 #include "actors/shell/figures.hpp"
 
 namespace forkfleet::shell {
@@ -163,6 +164,8 @@ table snapshot_table(const std::vector<snapshot_info>& snapshots,
      [](in x, how view_) -> cell {
        return age_text(x.created_at, view_.unix_now);
      }},
+    {{"LABELS"}, [](in x, how) -> cell { return join_labels(x.labels); }},
+    {{"NOTE"}, [](in x, how) -> cell { return x.note; }, true},
     {{"METHOD"}, [](in x, how) -> cell { return x.method; }, true},
     {{"DRIVER"}, [](in x, how) -> cell { return x.driver; }, true},
     {{"PARENT"}, [](in x, how) -> cell { return x.parent.value; }, true},

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // nodes, ls, snapshots: what there is.
+#include "actors/labels.hpp"
 #include "actors/shell/clock.hpp"
 #include "actors/shell/connection.hpp"
 #include "actors/shell/list_text.hpp"
@@ -57,7 +58,16 @@ exit_code run_ls(session& io, const config::invocation& given) {
 }
 
 exit_code run_snapshots(session& io, const config::invocation& given) {
-  return show_list(io, given, all_snapshots, snapshot_table,
+  const auto fetch = [wanted = given.texts("label")](client& fleet,
+                                                     milliseconds limit) {
+    auto list = all_snapshots(fleet, limit);
+    if (list)
+      std::erase_if(*list, [&wanted](const snapshot_info& x) {
+        return !has_labels(x.labels, wanted);
+      });
+    return list;
+  };
+  return show_list(io, given, fetch, snapshot_table,
                    [](const snapshot_info& x) { return x.tag.value; });
 }
 
@@ -75,7 +85,14 @@ std::vector<verb> list_verbs() {
      .run = run_ls},
     {.entry = {.path = "snapshots",
                .summary = "List the snapshots.",
+               .options = {{.name = "label",
+                            .kind = config::value_kind::text,
+                            .placeholder = "KEY[=VALUE]",
+                            .doc = "Only those with this label; several must "
+                                   "all be there.",
+                            .repeatable = true}},
                .examples = {"forkfleet snapshots",
+                            "forkfleet snapshots --label run=7",
                             "forkfleet snapshots -o json"}},
      .run = run_snapshots},
   };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// restore, stop, rm: children of snapshots, and the end of things.
+// restore, stop: children of snapshots, and their end.
+#include "actors/shell/child_options.hpp"
 #include "actors/shell/clock.hpp"
 #include "actors/shell/connection.hpp"
 #include "actors/shell/figures.hpp"
@@ -28,10 +29,19 @@ void print_child(session& io, const config::invocation& given,
     io.out << child.id.value << '\n';
     return;
   }
-  io.out << printable(child.id.value) << " runs on "
+  const bool is_ready = !child.identity.entropy.empty();
+  const bool runs = child.state == sandbox_state::running;
+  io.out << printable(child.id.value)
+         << (is_ready ? " is ready on "
+             : runs   ? " runs on "
+                      : " starts on ")
          << printable(child.host.value) << ", a child of "
-         << printable(x.tag.value) << '\n'
-         << "total " << duration_text(x.total, io.screen.utf8) << '\n';
+         << printable(x.tag.value) << '\n';
+  if (is_ready)
+    io.out << "hostname " << printable(child.identity.hostname)
+           << "\nmachine-id " << printable(child.identity.machine_id)
+           << "\nentropy by " << printable(child.identity.entropy) << '\n';
+  io.out << "total " << duration_text(x.total, io.screen.utf8) << '\n';
   if (!child.console.empty())
     io.out << "console " << printable(child.console) << '\n';
 }
@@ -40,11 +50,16 @@ exit_code run_restore(session& io, const config::invocation& given) {
   auto reached = reach_fleet(io, given);
   if (!reached)
     return reached.error();
+  const auto input = child_input_of(given);
+  if (!input)
+    return tell(io, given, input.error());
   const auto deadline = given.duration("deadline").value_or(restore_limit);
   restore_request request{.operation = {given.text("operation")},
                           .tag = {given.positional("SNAPSHOT")},
                           .sandbox = {given.text("name")},
-                          .deadline = deadline};
+                          .deadline = deadline,
+                          .wait = wait_of(given),
+                          .input = *input};
   if (request.operation.empty())
     request.operation = new_operation_id();
   const farewell words{"The restore goes on without us; see: forkfleet ls"};
@@ -81,49 +96,48 @@ exit_code run_stop(session& io, const config::invocation& given) {
                   "stopped " + name);
 }
 
-exit_code run_rm(session& io, const config::invocation& given) {
-  const auto tag = given.positional("SNAPSHOT");
-  return ask_done(io, given, remove_request{.tag = {tag}}, "removed " + tag);
+std::vector<config::option> restore_options() {
+  using enum config::value_kind;
+  auto all = std::vector<config::option>{
+    {.name = "name",
+     .kind = text,
+     .placeholder = "SANDBOX",
+     .doc = "The child's name; made up when left out."},
+    {.name = "operation",
+     .kind = text,
+     .placeholder = "ID",
+     .doc = "The operation's id; repeating one starts no second child."},
+    {.name = "deadline",
+     .kind = duration,
+     .doc = "For the whole restore.",
+     .initial = "60s",
+     .min = 100,
+     .max = 3'600'000},
+  };
+  for (auto& option : child_options())
+    all.push_back(std::move(option));
+  return all;
 }
 
 } // namespace
 
 std::vector<verb> sandbox_verbs() {
-  using enum config::value_kind;
   return {
-    {.entry =
-       {.path = "restore",
-        .summary = "Start a child of a snapshot, as a new sandbox.",
-        .options = {{.name = "name",
-                     .kind = text,
-                     .placeholder = "SANDBOX",
-                     .doc = "The child's name; made up when left out."},
-                    {.name = "operation",
-                     .kind = text,
-                     .placeholder = "ID",
-                     .doc = "The operation's id; repeating one starts no "
-                            "second child."},
-                    {.name = "deadline",
-                     .kind = duration,
-                     .doc = "For the whole restore.",
-                     .initial = "60s",
-                     .min = 100,
-                     .max = 3'600'000}},
-        .positionals = {{.name = "SNAPSHOT", .doc = "The snapshot's tag."}},
-        .examples = {"forkfleet restore try-a",
-                     "forkfleet restore try-a --name child-1"}},
+    {.entry = {.path = "restore",
+               .summary = "Start a child of a snapshot, as a new sandbox.",
+               .options = restore_options(),
+               .positionals = {{.name = "SNAPSHOT",
+                                .doc = "The snapshot's tag."}},
+               .examples = {"forkfleet restore try-a",
+                            "forkfleet restore try-a --name child-1",
+                            "forkfleet restore try-a --env TASK=7 --file "
+                            "/root/task.json=task.json"}},
      .run = run_restore},
     {.entry = {.path = "stop",
                .summary = "End a sandbox's VM.",
                .positionals = {{.name = "SANDBOX", .doc = "Which one."}},
                .examples = {"forkfleet stop child-1"}},
      .run = run_stop},
-    {.entry = {.path = "rm",
-               .summary = "Remove a snapshot from its host's disk.",
-               .positionals = {{.name = "SNAPSHOT",
-                                .doc = "The snapshot's tag."}},
-               .examples = {"forkfleet rm try-a"}},
-     .run = run_rm},
   };
 }
 

@@ -18,10 +18,12 @@ struct verb {
 std::vector<verb> up_verbs();       // up, down
 std::vector<verb> list_verbs();     // nodes, ls, snapshots
 std::vector<verb> branch_verbs();   // branch, status, cancel
-std::vector<verb> sandbox_verbs();  // restore, stop, rm
+std::vector<verb> sandbox_verbs();  // restore, stop
+std::vector<verb> removal_verbs();  // rm
 std::vector<verb> fork_verbs();     // fork
 std::vector<verb> lineage_verbs();  // tree, log, why-kept
 std::vector<verb> snapshot_verbs(); // flatten, verify, export, import
+std::vector<verb> label_verbs();    // label, note, inspect, diff
 std::vector<verb> event_verbs();    // events
 std::vector<verb> send_verbs();     // send
 std::vector<verb> config_verbs();   // config validate, show, schema

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Makes the example guest: <out>/vmlinuz is Debian's cloud kernel, unpacked
-# and not installed; <out>/initrd.img holds one static program, /init.
-# Does nothing when both are up to date.
+# and not installed; <out>/initrd.img holds one static program, /init;
+# <out>/initrd-agent.img holds a shell and Debian's qemu-guest-agent as well.
+# Does nothing when all are up to date.
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
 out=${1:-build/guest}
 cache=${2:-.cache/guest}
-sources=(examples/guest/{counter,gap_meter,memory,ports,settings}.cpp)
-sources+=(examples/guest/disk.cpp)
+sources=(examples/guest/{counter,disk,gap_meter,memory,ports,settings}.cpp)
 
 say() { printf 'guest: %s\n' "$*"; }
 die() {
@@ -22,9 +22,35 @@ kernel_package() {
     awk '$1 == "Depends:" && $2 ~ /^linux-image-[0-9]/ { print $2; exit }'
 }
 
+# What the agent needs to run, from Debian's packages.
+agent_packages=(qemu-guest-agent busybox-static libc6 libglib2.0-0 libnuma1
+  libpcre2-8-0 libudev1 liburing2)
+# For disks and for the agent.
+modules=(virtio virtio_ring virtio_mmio virtio_blk virtio_console)
+
+# Unpacks a package into a folder; fetched once.
+unpack() {
+  local package=$1 into=$2 deb
+  deb=$(find "$cache/" -name "${package}_*.deb" | sort -V | tail -n 1)
+  if [[ -z $deb ]]; then
+    (cd "$cache" && apt-get -o APT::Sandbox::User=root -qq download "$package")
+    deb=$(find "$cache/" -name "${package}_*.deb" | sort -V | tail -n 1)
+    [[ -n $deb ]] || die "the download of $package left no file in $cache"
+  fi
+  dpkg -x "$deb" "$into"
+}
+
+has_kernel() {
+  local module
+  [[ -s $out/vmlinuz ]] || return
+  for module in "${modules[@]}"; do
+    [[ -s $out/modules/$module.ko ]] || return
+  done
+}
+
 make_kernel() {
-  [[ -s $out/vmlinuz && -d $out/modules ]] && return
-  local package deb unpacked
+  has_kernel && return
+  local package deb unpacked module
   deb=$(find "$cache/" -name 'linux-image-*.deb' | sort -V | tail -n 1)
   if [[ -z $deb ]]; then
     package=$(kernel_package)
@@ -37,29 +63,41 @@ make_kernel() {
   fi
   unpacked=$(mktemp -d "$out/kernel.XXXXXX")
   dpkg -x "$deb" "$unpacked"
-  mv "$unpacked"/boot/vmlinuz-* "$out/vmlinuz"
-  # What a disk needs, besides.
   rm -rf "$out/modules"
   mkdir "$out/modules"
-  find "$unpacked/lib/modules" \( -name virtio.ko -o -name virtio_ring.ko \
-    -o -name virtio_mmio.ko -o -name virtio_blk.ko \) \
-    -exec cp {} "$out/modules/" \;
+  for module in "${modules[@]}"; do
+    find "$unpacked/lib/modules" -name "$module.ko" \
+      -exec cp {} "$out/modules/" \;
+  done
+  mv "$unpacked"/boot/vmlinuz-* "$out/vmlinuz"
   rm -rf "$unpacked"
   basename "$deb" .deb >"$out/kernel.txt"
   say "kernel: $(<"$out/kernel.txt")"
 }
 
-initrd_is_new() {
+is_new() {
   local file
-  [[ -s $out/initrd.img ]] || return 1
+  [[ -s $1 ]] || return 1
   for file in examples/guest/*; do
-    [[ $file -nt $out/initrd.img ]] && return 1
+    [[ $file -nt $1 ]] && return 1
   done
   return 0
 }
 
+# Packs a folder. Sorted, without times and owners: the same content gives the
+# same bytes.
+pack() {
+  local root=$1 image=$2
+  find "$root" -exec touch -h -d @0 {} +
+  (cd "$root" && find . | LC_ALL=C sort |
+    cpio --create --format=newc --owner=0:0 --reproducible --quiet) |
+    gzip -9n >"$image.part"
+  mv "$image.part" "$image"
+  rm -rf "$root"
+}
+
 make_initrd() {
-  initrd_is_new && return
+  is_new "$out/initrd.img" && return
   local root
   root=$(mktemp -d "$out/root.XXXXXX")
   chmod 755 "$root"
@@ -67,17 +105,42 @@ make_initrd() {
   cp "$out"/modules/*.ko "$root/modules/"
   "${CXX:-g++}" -std=c++20 -static -Os -ffunction-sections -fdata-sections \
     -Wl,--gc-sections -s -I. "${sources[@]}" -o "$root/init"
-  # Sorted, without times and owners: the same sources give the same bytes.
-  find "$root" -exec touch -h -d @0 {} +
-  (cd "$root" && find . | LC_ALL=C sort |
-    cpio --create --format=newc --owner=0:0 --reproducible --quiet) |
-    gzip -9n >"$out/initrd.img.part"
-  mv "$out/initrd.img.part" "$out/initrd.img"
-  rm -rf "$root"
+  pack "$root" "$out/initrd.img"
   say "initrd: $(stat -c %s "$out/initrd.img") bytes"
+}
+
+# The kernel unpacks one archive after the other: the first is the initrd.
+make_agent_initrd() {
+  is_new "$out/initrd-agent.img" && return
+  local root packages package library
+  packages=$(mktemp -d "$out/packages.XXXXXX")
+  for package in "${agent_packages[@]}"; do unpack "$package" "$packages"; done
+  root=$(mktemp -d "$out/root.XXXXXX")
+  chmod 755 "$root"
+  mkdir -p "$root"/{bin,etc,lib/x86_64-linux-gnu,lib64,root,run,tmp}
+  mkdir -p "$root"/usr/lib/forkfleet "$root"/var/run
+  cp "$packages/bin/busybox" "$packages/usr/sbin/qemu-ga" "$root/bin/"
+  ln -s busybox "$root/bin/sh"
+  find "$packages" -type f -name 'ld-linux-x86-64.so.2' \
+    -exec cp {} "$root/lib64/" \;
+  for library in libc libm libglib-2.0 libgmodule-2.0 libnuma libudev \
+    liburing libpcre2-8; do
+    find "$packages" -name "$library.so.*" \
+      -exec cp -a {} "$root/lib/x86_64-linux-gnu/" \;
+  done
+  cp examples/guest/services.sh "$root/etc/services.sh"
+  "${CXX:-g++}" -std=c++20 -static -Os -ffunction-sections -fdata-sections \
+    -Wl,--gc-sections -s -I. examples/guest/reseed.cpp \
+    -o "$root/usr/lib/forkfleet/reseed"
+  pack "$root" "$out/agent.part"
+  cat "$out/initrd.img" "$out/agent.part" >"$out/initrd-agent.img.part"
+  mv "$out/initrd-agent.img.part" "$out/initrd-agent.img"
+  rm -rf "$packages" "$out/agent.part"
+  say "initrd with an agent: $(stat -c %s "$out/initrd-agent.img") bytes"
 }
 
 mkdir -p "$out" "$cache"
 make_kernel
 make_initrd
-say "ready: $out/vmlinuz $out/initrd.img"
+make_agent_initrd
+say "ready: $out/vmlinuz $out/initrd.img $out/initrd-agent.img"

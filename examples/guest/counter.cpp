@@ -73,7 +73,8 @@ bool load_module(const std::string& name) {
     open(("/modules/" + name + ".ko").c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0)
     return false;
-  const bool done = syscall(SYS_finit_module, fd, "", 0) == 0;
+  const bool done =
+    syscall(SYS_finit_module, fd, "", 0) == 0 || errno == EEXIST;
   close(fd);
   return done;
 }
@@ -90,6 +91,16 @@ bool find_disk() {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   return false;
+}
+
+/// Where there is more than this program, as in the guest with an agent.
+void start_services() {
+  constexpr const char* script = "/etc/services.sh";
+  if (access(script, R_OK) != 0 || fork() != 0)
+    return;
+  setsid();
+  execl("/bin/busybox", "sh", script, nullptr);
+  _exit(127);
 }
 
 settings read_settings() {
@@ -305,6 +316,7 @@ private:
 int main() {
   using namespace forkfleet::guest;
   mount_system_folders();
+  start_services();
   if (!open_ports())
     give_up("cannot use the ports of the debug console and the clock");
   const auto config = read_settings();

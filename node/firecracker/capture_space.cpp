@@ -26,12 +26,15 @@ constexpr const char* mark_name = "tracked-since";
 // What must stay free beside a snapshot.
 constexpr uint64_t spare_bytes = 64ull << 20;
 
+// Says whose it is: the VM's directory, as text.
+constexpr const char* owner_name = "vm";
+
 // The same name for the same VM in all lives of the node.
 std::string name_for(const std::string& vm_directory) {
   uint64_t hash = 0xcbf29ce484222325ull;
   for (const char c : vm_directory)
     hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
-  return fmt::format("forkfleet-{:016x}", hash);
+  return fmt::format("{}{:016x}", fast_prefix, hash);
 }
 
 bool is_tmpfs(const std::string& path) {
@@ -88,7 +91,28 @@ status capture_space::choose_directory() {
   is_fast_ = is_tmpfs(fast) && free_bytes(fast) >= wanted
              && (available == 0 || available >= wanted);
   directory_ = is_fast_ ? fast_path_ : settings_.vm_directory + "/capture";
-  return make_private(directory_);
+  auto made = make_private(directory_);
+  if (made && is_fast_)
+    made = note_owner();
+  return made;
+}
+
+// Without it nobody could tell, once the VM's directory is gone, whose memory
+// this is.
+status capture_space::note_owner() const {
+  const auto path = path_of(owner_name);
+  const auto& text = settings_.vm_directory;
+  const auto fd = unique_fd{
+    ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
+  if (!fd
+      || ::write(fd.get(), text.data(), text.size())
+           != static_cast<ssize_t>(text.size()))
+    return tl::unexpected(errno_failure(errno, path));
+  return {};
+}
+
+std::string owner_of_capture(const std::string& directory) {
+  return read_small_file(directory + "/" + owner_name).value_or("");
 }
 
 expected<snapshot_paths> capture_space::prepare(snapshot_kind kind,
@@ -178,7 +202,8 @@ void capture_space::drop_mark() noexcept {
 
 void capture_space::remove() noexcept {
   for (const auto& folder : {fast_path_, settings_.vm_directory + "/capture"}) {
-    for (const auto* name : {changed_name, all_name, vmstate_name, mark_name})
+    for (const auto* name :
+         {changed_name, all_name, vmstate_name, mark_name, owner_name})
       ::unlink((folder + "/" + name).c_str());
     ::rmdir(folder.c_str());
   }

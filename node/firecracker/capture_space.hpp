@@ -17,6 +17,13 @@
 
 namespace forkfleet::firecracker {
 
+/// What the name of a space on tmpfs begins with.
+inline constexpr const char* fast_prefix = "forkfleet-";
+
+/// The VM's directory that a space on tmpfs belongs to; empty when it does
+/// not say.
+std::string owner_of_capture(const std::string& directory);
+
 /// Where a space may be.
 struct space_settings {
   std::string fast_directory = "/dev/shm"; // used when it is on tmpfs
@@ -55,6 +62,7 @@ public:
 
 private:
   status choose_directory();
+  status note_owner() const;
   status make_file(const std::string& path, bool keeps);
   std::string path_of(const char* name) const {
     return directory_ + "/" + name;

@@ -381,8 +381,7 @@ status firecracker_vmm::end_vm(deadline_point until) {
     return {};
   auto ended = qemu::end_process(pidfd->get(), term_patience, until);
   if (ended && parts_.keeper)
-    parts_.keeper->wait_for_end(
-      std::max(until, deadline_point{steady_clock::now() + term_patience}));
+    parts_.keeper->wait_for_end(steady_clock::now() + term_patience);
   return ended;
 }
 

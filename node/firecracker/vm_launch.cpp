@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "actors/durable_file.hpp"
+#include "node/firecracker/vm_record.hpp"
 #include "node/keeper/guest_line.hpp"
 #include "node/keeper/vmm_child.hpp"
 

@@ -53,6 +53,23 @@ const frozen_disk* find_disk(const start_plan& plan, const std::string& name) {
   return nullptr;
 }
 
+// What a VM that ended left in this directory, which is one sandbox' own.
+status remove_layers(const std::string& directory) {
+  const auto names = list_directory(directory);
+  if (!names)
+    return tl::unexpected(names.error());
+  constexpr std::string_view suffix = ".qcow2";
+  for (const auto& name : *names) {
+    if (!name.ends_with(suffix)
+        || !parse_layer(
+          std::string_view{name}.substr(0, name.size() - suffix.size())))
+      continue;
+    if (auto gone = remove_file(directory + "/" + name); !gone)
+      return gone;
+  }
+  return {};
+}
+
 expected<std::vector<json>> make_disk(const start_plan& plan, std::size_t disk,
                                       const config::disk_section& base) {
   auto result = std::vector<json>{};
@@ -72,10 +89,7 @@ expected<std::vector<json>> make_disk(const start_plan& plan, std::size_t disk,
     for (const auto& layer : frozen->layers) {
       const auto name = layer_name{disk, result.size()};
       const auto path = plan.directory + "/" + name.file();
-      auto shared = remove_file(path);
-      if (shared)
-        shared = share_layer(layer, path);
-      if (!shared)
+      if (auto shared = share_layer(layer, path); !shared)
         return tl::unexpected(shared.error());
       result.push_back(layer_node(name, under(), false));
     }
@@ -85,11 +99,7 @@ expected<std::vector<json>> make_disk(const start_plan& plan, std::size_t disk,
   if (!bytes)
     return tl::unexpected(bytes.error());
   const auto name = layer_name{disk, result.size()};
-  const auto path = plan.directory + "/" + name.file();
-  auto made = remove_file(path);
-  if (made)
-    made = make_qcow2(path, *bytes);
-  if (!made)
+  if (auto made = make_qcow2(plan.directory + "/" + name.file(), *bytes); !made)
     return tl::unexpected(made.error());
   result.push_back(layer_node(name, under(), true));
   return result;
@@ -155,6 +165,8 @@ status check_bases(const machine& x, const std::string& snapshot) {
 expected<std::vector<std::vector<json>>> make_layers(const start_plan& plan,
                                                      const machine& x) {
   auto result = std::vector<std::vector<json>>(x.disks.size());
+  if (auto cleared = remove_layers(plan.directory); !cleared)
+    return tl::unexpected(cleared.error());
   for (std::size_t i = 0; i < x.disks.size(); ++i) {
     if (x.disks[i].readonly)
       continue;

@@ -102,6 +102,16 @@ void add_consoles(argument_list& out, const machine& x) {
   out.add("-device", "isa-debugcon,iobase=0xe9,chardev=debug");
 }
 
+void add_agent(argument_list& out, const machine& x) {
+  if (!x.agent)
+    return;
+  add_socket(out, "agent", agent_socket);
+  out.add("-device",
+          is_microvm(x.type) ? "virtio-serial-device" : "virtio-serial-pci");
+  out.add("-device",
+          "virtserialport,chardev=agent,name=org.qemu.guest_agent.0");
+}
+
 // The file itself, as a node of this name.
 void add_image(argument_list& out, const config::disk_section& disk,
                std::size_t i, const std::string& node, bool is_read_only) {
@@ -153,6 +163,8 @@ struct argument_reader {
       x.debug_console = value == "on";
     else if (key == "disk_stamp")
       x.disk_stamps.push_back(value);
+    else if (key == "guest_agent")
+      x.agent = value == "on";
     else if (key == "argument")
       x.more.push_back(value);
     else
@@ -189,6 +201,7 @@ machine machine_of(const config::sandbox_section& spec,
   x.initrd = spec.initrd;
   x.append = kernel_arguments(spec, accelerator, tsc_khz);
   x.debug_console = spec.debug_console;
+  x.agent = spec.guest_agent;
   x.disks = spec.disks;
   x.more = spec.qemu_arguments;
   return x;
@@ -198,6 +211,7 @@ std::vector<std::string> command_line(const machine& x, const launch& where) {
   auto out = argument_list{where.qemu};
   add_machine(out, x, where);
   add_consoles(out, x);
+  add_agent(out, x);
   add_disks(out, x, where);
   out.add_all(x.more);
   if (!where.memory_path.empty())
@@ -224,6 +238,7 @@ run_contract to_contract(const machine& x, const std::string& vmm_version) {
   add("append", x.append);
   add("memory_block", x.memory_block);
   add("debug_console", x.debug_console ? "on" : "");
+  add("guest_agent", x.agent ? "on" : "");
   for (const auto& disk : x.disks)
     add("disk", fmt::format("{}:{}:{}", disk.format,
                             disk.readonly ? "ro" : "rw", disk.path));

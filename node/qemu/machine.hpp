@@ -31,6 +31,7 @@ struct machine {
   std::string initrd_hash = {};
   std::string append = {}; // the kernel's whole command line
   bool debug_console = false;
+  bool agent = false; // a port for a guest agent
   std::vector<config::disk_section> disks = {};
   std::vector<std::string> disk_stamps = {}; // of the writable disks' bases
   std::vector<std::string> more = {};        // arguments passed on as they are
@@ -51,6 +52,7 @@ struct launch {
 inline constexpr const char* qmp_socket = "qmp.sock";
 inline constexpr const char* watchdog_socket = "watchdog.sock";
 inline constexpr const char* debug_socket = "debug.sock";
+inline constexpr const char* agent_socket = "agent.sock";
 inline constexpr const char* console_file = "console.log";
 
 /// The machine that a section of the fleet file asks for, on an accelerator

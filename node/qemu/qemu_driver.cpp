@@ -37,6 +37,8 @@ vmm_description describe(const start_plan& plan, const machine& x,
   result.console = path_in(plan, console_file);
   if (x.debug_console)
     result.debug_console = path_in(plan, debug_socket);
+  if (x.agent)
+    result.agent = path_in(plan, agent_socket);
   return result;
 }
 

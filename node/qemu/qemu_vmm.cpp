@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "node/qemu/disk_space.hpp"
 #include "node/qemu/guest_status.hpp"
 #include "node/qemu/vm_record.hpp"
 
@@ -77,11 +78,38 @@ status qemu_vmm::look(deadline_point until) {
 }
 
 vmm_health qemu_vmm::health(deadline_point until) {
+  trouble_.clear();
   const auto state = query_guest(*parts_.qmp, until);
-  if (state)
-    return health_of(*state);
+  if (state) {
+    const auto why = want_of_space(*state, until);
+    trouble_ = why.message;
+    return why ? see_to_space(until) : health_of(*state);
+  }
   return state.error().code == ec::vmm_gone ? vmm_health::gone
                                             : vmm_health::stuck;
+}
+
+// disk_full when the guest stands because its layers found no space; none for
+// every other reason, and for disks that are not ours to judge.
+failure qemu_vmm::want_of_space(const std::string& state,
+                                deadline_point until) {
+  if (!parts_.has_layers || state != disk_failed_state
+      || !lacks_space(*parts_.qmp, until).value_or(false))
+    return {};
+  const auto missing = missing_space(parts_.directory);
+  return {ec::disk_full, space_text(parts_.directory, missing.value_or(0))};
+}
+
+// With space enough the guest goes on; QEMU repeats the write that failed.
+vmm_health qemu_vmm::see_to_space(deadline_point until) {
+  if (missing_space(parts_.directory).value_or(1) > 0)
+    return vmm_health::no_space;
+  static_cast<void>(parts_.qmp->execute("cont", until).has_value());
+  const auto state = query_guest(*parts_.qmp, until);
+  if (!state || health_of(*state) != vmm_health::running)
+    return vmm_health::no_space;
+  trouble_.clear();
+  return vmm_health::running;
 }
 
 expected<capture_estimate> qemu_vmm::estimate(const capture_plan& plan,
@@ -137,6 +165,8 @@ status qemu_vmm::check_guest(deadline_point until) {
   const auto state = query_guest(*parts_.qmp, until);
   if (!state)
     return tl::unexpected(state.error());
+  if (const auto why = want_of_space(*state, until))
+    return tl::unexpected(why);
   if (health_of(*state) != vmm_health::running)
     return fail(ec::vmm_refused,
                 fmt::format("{}: the guest does not run, it is {}; resume it "
@@ -248,8 +278,11 @@ status qemu_vmm::run_guest(deadline_point until) {
       last = state.error();
     if (last.code == ec::vmm_gone)
       return tl::unexpected(last);
-    if (state && !is_resumable(*state))
+    if (state && !is_resumable(*state)) {
+      if (const auto why = want_of_space(*state, until))
+        last = why;
       break;
+    }
     if (steady_clock::now() >= until)
       break;
     resume_first = true;
@@ -312,6 +345,8 @@ status qemu_vmm::end_vm(deadline_point until) {
   const auto pidfd = open_process(process);
   if (!pidfd) {
     remove_vm_record(parts_.directory);
+    if (parts_.keeper)
+      parts_.keeper->wait_for_end(steady_clock::now() + keeper_patience);
     return {};
   }
   const auto quit_until =
@@ -323,8 +358,7 @@ status qemu_vmm::end_vm(deadline_point until) {
       return ended;
   remove_vm_record(parts_.directory);
   if (parts_.keeper)
-    parts_.keeper->wait_for_end(
-      std::max(until, deadline_point{steady_clock::now() + term_patience}));
+    parts_.keeper->wait_for_end(steady_clock::now() + keeper_patience);
   return {};
 }
 

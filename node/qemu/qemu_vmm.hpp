@@ -44,6 +44,7 @@ public:
 
   expected<vmm_capabilities> capabilities(deadline_point until) override;
   vmm_health health(deadline_point until) override;
+  std::string trouble() const override { return trouble_; }
   vmm_description describe() const override { return parts_.description; }
   run_contract contract() const override { return parts_.contract; }
   std::string tracked_since() const override { return tracking_.since(); }
@@ -66,6 +67,8 @@ public:
 private:
   void ensure_keeper(deadline_point until);
   status check_guest(deadline_point until);
+  failure want_of_space(const std::string& state, deadline_point until);
+  vmm_health see_to_space(deadline_point until);
   method_facts facts() const;
   std::unique_ptr<capture_method> make_method(method_kind kind);
   capture_context context();
@@ -84,6 +87,7 @@ private:
   bool drained_by_tracker_ = false;
   std::string reason_ = {}; // why not a better method
   std::vector<std::string> warnings_ = {};
+  std::string trouble_ = {}; // what the last look at its health found
 };
 
 } // namespace forkfleet::qemu

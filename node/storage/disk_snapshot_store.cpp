@@ -227,7 +227,7 @@ expected<snapshot_info> disk_snapshot_store::seal(const seal_request& request,
   own->known_layers = &layers_;
   auto manifest = begin_manifest(request);
   if (manifest)
-    manifest = complete_staging(*own, std::move(*manifest));
+    manifest = complete_staging(*own, std::move(*manifest), request.words);
   if (!manifest)
     return tl::unexpected<failure>(manifest.error());
   return make_visible(request.operation, *manifest);

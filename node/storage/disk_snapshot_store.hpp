@@ -62,6 +62,12 @@ public:
   status flatten(const snapshot_tag& tag, const stop_asked& stop) override;
   expected<verify_result> verify(const snapshot_tag& tag,
                                  const stop_asked& stop) override;
+  expected<snapshot_info> annotate(const snapshot_tag& tag,
+                                   const label_change& change) override;
+  expected<snapshot_usage> usage(const snapshot_tag& tag) override;
+  expected<image_difference> compare(const snapshot_tag& tag,
+                                     const snapshot_tag& other,
+                                     const stop_asked& stop) override;
   expected<archive_result> export_to(const snapshot_tag& tag,
                                      const std::string& path,
                                      const stop_asked& stop) override;
@@ -161,6 +167,8 @@ private:
 
   layer_hashes layers_;
 
+  // Taken before the other.
+  std::mutex annotating_;
   // Never held while bytes are hashed or synced.
   mutable std::mutex mutex_;
   // A tag is in at most one of the two tables.

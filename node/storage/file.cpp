@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <memory>
 #include <sys/ioctl.h>
@@ -21,6 +22,8 @@ namespace {
 constexpr int depth_max = 32;
 
 constexpr int removal_attempts = 5;
+
+constexpr uint32_t extents_at_once = 512;
 
 tl::unexpected<failure> os_error(const char* what, const std::string& path) {
   return tl::unexpected<failure>(
@@ -243,6 +246,37 @@ uint64_t stored_bytes(const std::string& path) {
   if (::lstat(path.c_str(), &info) != 0)
     return 0;
   return static_cast<uint64_t>(info.st_blocks) * 512;
+}
+
+uint64_t unshared_bytes(const std::string& path) {
+  const auto stored = stored_bytes(path);
+  const auto fd =
+    stored == 0 ? expected<unique_fd>{unique_fd{}} : open_file(path, O_RDONLY);
+  if (!fd || fd->get() < 0)
+    return stored;
+  std::vector<uint64_t> buffer(
+    (sizeof(fiemap) + extents_at_once * sizeof(fiemap_extent))
+    / sizeof(uint64_t));
+  auto& map = *reinterpret_cast<fiemap*>(buffer.data());
+  uint64_t shared = 0;
+  for (uint64_t at = 0; shared < stored;) {
+    map = {};
+    map.fm_start = at;
+    map.fm_length = FIEMAP_MAX_OFFSET - at;
+    map.fm_extent_count = extents_at_once;
+    if (::ioctl(fd->get(), FS_IOC_FIEMAP, &map) != 0
+        || map.fm_mapped_extents == 0)
+      break;
+    const auto* const extents = map.fm_extents;
+    for (uint32_t i = 0; i < map.fm_mapped_extents; ++i)
+      if ((extents[i].fe_flags & FIEMAP_EXTENT_SHARED) != 0)
+        shared += extents[i].fe_length;
+    const auto& last = extents[map.fm_mapped_extents - 1];
+    if ((last.fe_flags & FIEMAP_EXTENT_LAST) != 0)
+      break;
+    at = last.fe_logical + last.fe_length;
+  }
+  return stored - std::min(stored, shared);
 }
 
 expected<std::vector<std::string>> list_directory(const std::string& path,

@@ -77,6 +77,10 @@ expected<uint64_t> file_size(int fd, const std::string& path);
 /// Bytes that a file takes on the disk; 0 when it cannot be told.
 uint64_t stored_bytes(const std::string& path);
 
+/// The same without blocks that other files share. Where the file system
+/// cannot tell, none are.
+uint64_t unshared_bytes(const std::string& path);
+
 /// The names in a directory, sorted, without "." and "..". io_failed beyond
 /// `names_max`.
 expected<std::vector<std::string>>

@@ -3,27 +3,14 @@
 
 #include "actors/schema/json.hpp"
 #include "node/storage/file.hpp"
+#include "node/storage/sandbox_record_file.hpp"
 
 namespace forkfleet {
 
 namespace {
 
-constexpr const char* record_file = "/sandbox.json";
-
-expected<sandbox_record> read_record(const std::string& path,
-                                     const sandbox_id& id) {
-  const auto text = read_small_file(path);
-  if (!text)
-    return tl::unexpected<failure>(text.error());
-  const auto value = schema::parse_json(*text);
-  if (!value)
-    return fail(ec::io_failed, path + ": " + value.error().message);
-  auto record = schema::from_json<sandbox_record>(*value);
-  if (!record)
-    return fail(ec::io_failed, path + ": " + record.error().message);
-  if (record->id != id)
-    return fail(ec::io_failed, path + " is of the sandbox " + record->id.value);
-  return record;
+std::string file_in(const std::string& directory) {
+  return directory + "/" + sandbox_record_file;
 }
 
 } // namespace
@@ -50,7 +37,7 @@ status sandbox_records::save(const sandbox_record& record) {
   if (auto made = make_directory(path); !made)
     return made;
   const auto text = schema::dump(schema::to_json(record), 1) + "\n";
-  if (auto written = write_durably(path + record_file, text); !written)
+  if (auto written = write_durably(file_in(path), text); !written)
     return written;
   return is_new ? sync_directory(data_->sandboxes()) : status{};
 }
@@ -66,11 +53,11 @@ sandbox_records::load_all(std::vector<std::string>& problems) {
   for (const auto& name : *names) {
     const sandbox_id id{name};
     const auto path = directory(id);
-    if (!path_exists(path + record_file)) {
+    if (!path_exists(file_in(path))) {
       const auto gone = remove_tree(data_->sandboxes(), name);
       problems.push_back(gone ? path + " had no record: removed"
                               : gone.error().message);
-    } else if (auto record = read_record(path + record_file, id); record) {
+    } else if (auto record = load_sandbox_record(path, id); record) {
       result.push_back(std::move(*record));
     } else {
       problems.push_back(record.error().message);
@@ -85,7 +72,7 @@ status sandbox_records::remove(const sandbox_id& id) {
   const auto path = directory(id);
   if (!path_exists(path))
     return {};
-  auto done = remove_file(path + record_file);
+  auto done = remove_file(file_in(path));
   if (done)
     done = sync_directory(path);
   if (done)

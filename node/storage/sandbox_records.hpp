@@ -24,6 +24,7 @@ struct sandbox_record {
   bool is_unfinished = false;
   microseconds created_at{0}; // Unix time
   uint64_t branches = 0;      // sealed of it
+  identity_receipt identity = {};
 
   friend bool operator==(const sandbox_record&,
                          const sandbox_record&) = default;
@@ -42,10 +43,13 @@ struct sandbox_record {
       field("operation", &sandbox_record::operation,
             "Of a child: the restore that made it."),
       field("is_unfinished", &sandbox_record::is_unfinished,
-            "Its VM was not seen to run yet."),
+            "Its VM was not seen to run yet, or its guest has no identity of "
+            "its own."),
       field("created_at_us", &sandbox_record::created_at,
             "When it was made, in Unix time."),
       field("branches", &sandbox_record::branches, "Branches sealed of it."),
+      field("identity", &sandbox_record::identity,
+            "What its guest acknowledged."),
     };
   }
 };

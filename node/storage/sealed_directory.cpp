@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/storage/sealed_directory.hpp"
 
+#include <array>
 #include <sys/stat.h>
 
 #include "node/storage/diff_format.hpp"
 #include "node/storage/file.hpp"
+#include "node/storage/label_record.hpp"
 #include "node/storage/sealed_disks.hpp"
 
 namespace forkfleet {
 
 namespace {
+
+constexpr std::array own_files{memory_file,   diff_name,        vmstate_file,
+                               manifest_file, flat_record_file, label_file};
 
 status check_size(const std::string& path, uint64_t bytes) {
   struct stat info {};
@@ -90,10 +95,16 @@ expected<std::vector<sha256>> flat_extents(const std::string& directory,
 
 uint64_t stored_bytes_of(const std::string& directory) {
   uint64_t sum = 0;
-  for (const auto* name :
-       {memory_file, diff_name, vmstate_file, manifest_file, flat_record_file})
+  for (const auto* name : own_files)
     sum += stored_bytes(directory + "/" + name);
   return sum + layers_stored_in(directory);
+}
+
+uint64_t unique_bytes_of(const std::string& directory) {
+  uint64_t sum = 0;
+  for (const auto* name : own_files)
+    sum += unshared_bytes(directory + "/" + name);
+  return sum + layers_unique_in(directory);
 }
 
 expected<bool> clear_leftovers(const std::string& directory,

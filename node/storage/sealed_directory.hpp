@@ -4,6 +4,7 @@
 //   flat  memory.bin, vouched for by manifest.json
 //   diff  memory.diff; later memory.bin with flat.json, and then memory.diff
 //         goes
+// and labels.json where something is said of it.
 // Knows nothing of other snapshots. Knows no CAF.
 #pragma once
 
@@ -33,6 +34,9 @@ expected<std::vector<sha256>> flat_extents(const std::string& directory,
 
 /// What the snapshot takes on the disk.
 uint64_t stored_bytes_of(const std::string& directory);
+
+/// What of it no other file shares: what its removal would free.
+uint64_t unique_bytes_of(const std::string& directory);
 
 /// Removes what a flatten that was interrupted left: a flat image that
 /// nothing vouches for, or a diff that is needed no more. True when there was

@@ -27,6 +27,15 @@ expected<layer_stamp> layer_stamp_of(const std::string& path) {
                      info.st_mtim.tv_nsec};
 }
 
+std::vector<std::string> layers_in(const std::string& directory) {
+  std::vector<std::string> result;
+  for (const auto& name :
+       list_directory(directory).value_or(std::vector<std::string>{}))
+    if (name.starts_with("disk") && name.ends_with(".qcow2"))
+      result.push_back(directory + "/" + name);
+  return result;
+}
+
 status copy_layer_bytes(int from, int to, const std::string& source,
                         const std::string& target) {
   const auto bytes = file_size(from, source);
@@ -155,12 +164,34 @@ std::vector<frozen_disk> frozen_disks(const std::string& directory,
   return result;
 }
 
+std::vector<snapshot_disk>
+describe_disks(const std::string& directory,
+               const std::vector<sealed_disk>& disks) {
+  std::vector<snapshot_disk> result;
+  for (const auto& disk : disks) {
+    snapshot_disk one{
+      .name = disk.name, .bytes = disk.bytes, .layers = disk.layers.size()};
+    for (std::size_t i = 0; i < disk.layers.size(); ++i)
+      one.stored_bytes += stored_bytes(layer_path(directory, disk.name, i));
+    result.push_back(std::move(one));
+  }
+  return result;
+}
+
 uint64_t layers_stored_in(const std::string& directory) {
   uint64_t sum = 0;
-  if (const auto names = list_directory(directory))
-    for (const auto& name : *names)
-      if (name.starts_with("disk") && name.ends_with(".qcow2"))
-        sum += stored_bytes(directory + "/" + name);
+  for (const auto& path : layers_in(directory))
+    sum += stored_bytes(path);
+  return sum;
+}
+
+uint64_t layers_unique_in(const std::string& directory) {
+  uint64_t sum = 0;
+  for (const auto& path : layers_in(directory)) {
+    struct stat info {};
+    if (::lstat(path.c_str(), &info) == 0 && info.st_nlink == 1)
+      sum += unshared_bytes(path);
+  }
   return sum;
 }
 

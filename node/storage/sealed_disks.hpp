@@ -12,6 +12,7 @@
 #include <tuple>
 #include <vector>
 
+#include "actors/snapshot_protocol.hpp"
 #include "node/storage/manifest.hpp"
 #include "node/vmm.hpp"
 
@@ -53,7 +54,15 @@ seal_disks(const std::vector<frozen_disk>& disks, const std::string& directory,
 std::vector<frozen_disk> frozen_disks(const std::string& directory,
                                       const std::vector<sealed_disk>& disks);
 
+/// The same for people.
+std::vector<snapshot_disk>
+describe_disks(const std::string& directory,
+               const std::vector<sealed_disk>& disks);
+
 /// What the layers in a directory take on the disk, shared or not.
 uint64_t layers_stored_in(const std::string& directory);
+
+/// What their removal would free: without those that have another name.
+uint64_t layers_unique_in(const std::string& directory);
 
 } // namespace forkfleet

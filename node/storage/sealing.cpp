@@ -4,6 +4,7 @@
 
 #include "actors/fault.hpp"
 #include "node/storage/file.hpp"
+#include "node/storage/label_record.hpp"
 #include "node/storage/reservation.hpp"
 #include "node/storage/staging.hpp"
 
@@ -145,7 +146,8 @@ status finish_directory(const std::string& directory,
 }
 
 expected<snapshot_manifest> complete_staging(disk_staging_area& files,
-                                             snapshot_manifest manifest) {
+                                             snapshot_manifest manifest,
+                                             const annotation& words) {
   const auto vmstate_path = files.directory + "/" + vmstate_file;
   auto done = fault_point("seal.begun");
   // Runs the next step unless one before it failed.
@@ -163,6 +165,11 @@ expected<snapshot_manifest> complete_staging(disk_staging_area& files,
   then([] { return fault_point("seal.memory_synced"); });
   then([&] { return sync_data(files.vmstate.get(), vmstate_path); });
   then([] { return fault_point("seal.vmstate_synced"); });
+  then([&] {
+    return words.empty()
+             ? status{}
+             : write_annotation(files.directory, manifest.root_hash, words);
+  });
   then([&] {
     manifest.created_at = unix_time();
     return finish_directory(files.directory, manifest);

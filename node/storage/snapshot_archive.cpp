@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // How disk_snapshot_store packs a snapshot into one file and takes one out of
 // it. An archive holds, in this order: manifest.json, flat.json where the
-// snapshot is a diff, vmstate, memory.bin. It needs no base.
+// snapshot is a diff, vmstate, memory.bin, the layers of its disks. It needs
+// no other snapshot; what the disks' layers lie over is a file of the user's,
+// as the kernel is.
 #include <algorithm>
 #include <fcntl.h>
 #include <filesystem>
@@ -19,19 +21,6 @@ namespace {
 std::string parent_directory(const std::string& path) {
   const auto parent = std::filesystem::path{path}.parent_path().string();
   return parent.empty() ? "." : parent;
-}
-
-/// An archive stands for itself; a disk's base is a file of the user's.
-status check_archivable(const snapshot_info& info) {
-  const auto manifest = read_sealed(info.directory, info.tag);
-  if (!manifest)
-    return tl::unexpected<failure>(manifest.error());
-  if (!manifest->disks.empty())
-    return fail(ec::unsupported,
-                info.tag.value
-                  + " has writable disks, which an archive cannot hold; keep "
-                    "it on this host");
-  return {};
 }
 
 int64_t seconds_of(const snapshot_manifest& manifest) {
@@ -75,11 +64,6 @@ expected<snapshot_manifest> read_first(archive_reader& archive,
     return fail(ec::snapshot_corrupt, path + ": no guest has "
                                         + std::to_string(result->memory_bytes)
                                         + " bytes of memory");
-  if (result && !result->disks.empty())
-    return fail(ec::unsupported,
-                path
-                  + ": has writable disks, which are not taken out of an "
-                    "archive");
   return result;
 }
 
@@ -115,6 +99,9 @@ expected<uint64_t> disk_snapshot_store::write_archive(const held_chain& chain,
     done = put_vmstate(**archive, info.directory, *manifest);
   if (done)
     done = write_image(**archive, **image, *known, seconds, how);
+  if (done)
+    done =
+      write_layers(**archive, info.directory, manifest->disks, seconds, how);
   if (!done)
     return tl::unexpected<failure>(done.error());
   return (*archive)->end();
@@ -128,8 +115,6 @@ disk_snapshot_store::export_to(const snapshot_tag& tag, const std::string& path,
   const auto chain = hold_chain(tag);
   if (!chain)
     return tl::unexpected<failure>(chain.error());
-  if (auto plain = check_archivable(chain->links.front().info); !plain)
-    return tl::unexpected<failure>(plain.error());
   // An archive vouches for itself: nothing damaged may get into one.
   if (const auto good = verify(tag, stop); !good)
     return tl::unexpected<failure>(good.error());
@@ -186,7 +171,8 @@ expected<snapshot_manifest> disk_snapshot_store::import_staged(
 expected<snapshot_info> disk_snapshot_store::import_as(
   archive_reader& archive, snapshot_manifest manifest, const snapshot_tag& tag,
   const stop_asked& stop) {
-  manifest.format_version = manifest_version;
+  manifest.format_version =
+    manifest.disks.empty() ? manifest_version : manifest_version_disks;
   manifest.tag = tag;
   manifest.host = host_;
   staging_request request{.tag = tag,

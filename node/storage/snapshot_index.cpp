@@ -6,6 +6,7 @@
 
 #include "node/storage/disk_snapshot_store.hpp"
 #include "node/storage/file.hpp"
+#include "node/storage/label_record.hpp"
 #include "node/storage/reservation.hpp"
 #include "node/storage/sealed_directory.hpp"
 #include "node/storage/sealed_disks.hpp"
@@ -98,6 +99,11 @@ status disk_snapshot_store::load_one(const std::string& name) {
   if (!manifest)
     return tl::unexpected<failure>(manifest.error());
   table_.add(entry_of(*manifest));
+  // Words that cannot be read hide no snapshot.
+  if (const auto words =
+        read_annotation(directory_of(tag), manifest->root_hash);
+      !words)
+    note_problem(words.error());
   return {};
 }
 
@@ -117,6 +123,10 @@ disk_snapshot_store::entry_of(const snapshot_manifest& manifest) const {
                      .stored_bytes = stored_bytes_of(directory),
                      .created_at = manifest.created_at,
                      .directory = directory};
+  if (auto words = read_annotation(directory, manifest.root_hash)) {
+    info.labels = std::move(words->labels);
+    info.note = std::move(words->note);
+  }
   return {.info = std::move(info),
           .base = {manifest.base, manifest.base_hash},
           .runs_hash = manifest.runs_hash,

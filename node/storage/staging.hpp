@@ -77,9 +77,10 @@ make_staging(const staging_request& request, const staging_place& place,
 
 /// Completes what is staged: cuts vmstate to its size, hashes, writes the
 /// manifest, and syncs all of it. Adds sizes, hashes and the time to
-/// `manifest`. A rename may follow.
+/// `manifest`, and `words` beside it. A rename may follow.
 expected<snapshot_manifest> complete_staging(disk_staging_area& files,
-                                             snapshot_manifest manifest);
+                                             snapshot_manifest manifest,
+                                             const annotation& words = {});
 
 /// Writes and syncs `manifest.json` in `directory`, and syncs the directory:
 /// the last steps before the rename.

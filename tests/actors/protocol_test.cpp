@@ -59,6 +59,11 @@ const std::tuple later_messages{
   named<export_request>{"export_request"},
   named<import_request>{"import_request"},
   named<archive_report>{"archive_report"},
+  named<annotate_request>{"annotate_request"},
+  named<inspect_request>{"inspect_request"},
+  named<inspect_report>{"inspect_report"},
+  named<compare_request>{"compare_request"},
+  named<compare_report>{"compare_report"},
 };
 // clang-format on
 
@@ -153,6 +158,6 @@ TEST_CASE("type numbers never move", "[actors][protocol][safety]") {
     CHECK(message::about.name == entry.name);
   });
   CHECK(caf::type_id<node_actor>::value == handle);
-  CHECK(next == caf::first_custom_type_id + 32);
+  CHECK(next == caf::first_custom_type_id + 37);
   CHECK(caf::first_custom_type_id == 200);
 }

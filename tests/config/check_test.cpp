@@ -136,3 +136,22 @@ TEST_CASE("a value that is wrong already is not told again",
   check(fleet, {}, problems);
   CHECK(std::move(problems).sorted().size() == 1);
 }
+
+TEST_CASE("a rule of the retention names a label and what it keeps",
+          "[config][check]") {
+  auto fleet = sound_fleet();
+  auto& retention = fleet.retention;
+  retention.rules = {{.label = "kind=nightly", .keep_last = 7},
+                     {.label = "kind=try", .ttl = 7 * 24h}};
+  CHECK(wrong_paths(fleet).empty());
+  retention.rules.push_back({.label = "no label", .keep_last = 1});
+  CHECK(wrong_paths(fleet) == paths{"retention.rules[2].label"});
+  retention.rules = {{.label = "a=1"}};
+  CHECK(wrong_paths(fleet) == paths{"retention.rules[0]"});
+  retention.rules = {{.label = "a=1", .ttl = 10ms}};
+  CHECK(wrong_paths(fleet) == paths{"retention.rules[0].ttl"});
+  retention = {.sweep = 1ms, .removals_max = 0, .pinned = "x"};
+  CHECK(
+    wrong_paths(fleet)
+    == paths{"retention.sweep", "retention.removals_max", "retention.pinned"});
+}

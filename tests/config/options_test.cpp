@@ -141,7 +141,7 @@ TEST_CASE("times, sizes, endpoints and choices are checked",
           "[config][options]") {
   CHECK(refusal({"branch", "x", "--deadline", "5"})
         == "tool: option '--deadline': '5' has no unit (add one: ns, us, ms, "
-           "s, min, h)");
+           "s, min, h, d)");
   CHECK(refusal({"branch", "x", "--deadline", "2min"})
         == "tool: option '--deadline': must be 1s to 1min, not 2min");
   CHECK(refusal({"branch", "x", "--size", "1MB"})

@@ -57,6 +57,9 @@ TEST_CASE("any fleet survives YAML", "[config][show][property]") {
       fleet.branch.deadline = milliseconds{dice() % 1'000'000};
     fleet.branch.pause_max = milliseconds{dice() % 1'000'000};
     fleet.branch.max_pause = milliseconds{dice() % 1'000'000};
+    fleet.retention.sweep = milliseconds{dice() % 1'000'000};
+    for (auto& rule : fleet.retention.rules)
+      rule.ttl = milliseconds{dice() % 1'000'000};
     const auto text = show(fleet);
     CAPTURE(text);
     fleet_file again;

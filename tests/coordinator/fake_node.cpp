@@ -62,6 +62,15 @@ fake_node(fake_node_actor::stateful_pointer<fake_node_state> self,
     [self, script](const import_request& x) {
       return note(self, script->imports, x);
     },
+    [self, script](const annotate_request& x) {
+      return note(self, script->annotations, x);
+    },
+    [self, script](const inspect_request& x) {
+      return note(self, script->inspections, x);
+    },
+    [self, script](const compare_request& x) {
+      return note(self, script->comparisons, x);
+    },
     [script](caf::tick_atom) {
       if (auto todo = std::exchange(script->todo, {}))
         todo();

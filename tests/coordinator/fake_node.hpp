@@ -38,6 +38,9 @@ struct node_script {
   std::vector<received<verify_request, verify_report>> verifications = {};
   std::vector<received<export_request, archive_report>> exports = {};
   std::vector<received<import_request, archive_report>> imports = {};
+  std::vector<received<annotate_request, inspect_report>> annotations = {};
+  std::vector<received<inspect_request, inspect_report>> inspections = {};
+  std::vector<received<compare_request, compare_report>> comparisons = {};
   std::vector<operation_query> queries = {};
   std::map<operation_id, operation_status> known = {}; // answers queries
 };

@@ -153,3 +153,33 @@ TEST_CASE_METHOD(upkeep_fixture, "an archive's name is no path",
   CHECK(scripts["h1"]->exports.empty());
   CHECK(scripts["h1"]->imports.empty());
 }
+
+TEST_CASE_METHOD(upkeep_fixture, "changed labels are listed at once",
+                 "[coordinator][upkeep]") {
+  const auto changed =
+    ask<inspect_report>(annotate_request{.tag = {"old"}, .labels = {"a=1"}});
+  auto& asked = scripts["h1"]->annotations;
+  REQUIRE(asked.size() == 1);
+  CHECK(asked[0].request.epoch == 3);
+  deliver("h1", asked[0].promise,
+          inspect_report{.snapshot = {.tag = {"old"}, .labels = {"a=1"}}});
+  REQUIRE(code_of(changed) == ec::none);
+  CHECK(changed->value()->snapshot.host.value == "h1");
+  const auto listed = ask<snapshot_list>(snapshots_request{});
+  CHECK(listed->value()->snapshots.at(0).labels.at(0) == "a=1");
+  CHECK(code_of(ask<inspect_report>(inspect_request{.tag = {"none"}}))
+        == ec::unknown_snapshot);
+  CHECK(code_of(ask<inspect_report>(
+          annotate_request{.tag = {"old"}, .labels = {"="}}))
+        == ec::invalid_request);
+}
+
+TEST_CASE_METHOD(upkeep_fixture, "snapshots of two hosts are not compared",
+                 "[coordinator][upkeep]") {
+  join("h2", 2, {.snapshots = {{.tag = {"far"}}}});
+  CHECK(code_of(ask<compare_report>(
+          compare_request{.tag = {"old"}, .other = {"far"}}))
+        == ec::unsupported);
+  ask<compare_report>(compare_request{.tag = {"old"}, .other = {"old"}});
+  CHECK(scripts["h1"]->comparisons.size() == 1);
+}

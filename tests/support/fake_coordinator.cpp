@@ -69,6 +69,25 @@ caf::result<verify_report> on_verify(const verify_request& x) {
   return report;
 }
 
+caf::result<inspect_report> on_inspect(const inspect_request& x) {
+  if (x.tag.value == "missing")
+    return to_caf_error(ec::unknown_snapshot, x.tag.value);
+  return inspect_report{.snapshot = {.tag = x.tag,
+                                     .host = {"h1"},
+                                     .labels = {"run=1"},
+                                     .note = "a note"},
+                        .unique_bytes = 4096,
+                        .retention = "pinned by pinned=yes"};
+}
+
+caf::result<inspect_report> on_annotate(const annotate_request& x) {
+  if (x.tag.value == "missing")
+    return to_caf_error(ec::unknown_snapshot, x.tag.value);
+  return inspect_report{
+    .snapshot = {
+      .tag = x.tag, .host = {"h1"}, .labels = x.labels, .note = x.note}};
+}
+
 std::string name_of(const export_request& x) {
   return x.file.empty() ? default_archive(x.tag) : x.file;
 }
@@ -107,6 +126,18 @@ coordinator_actor::behavior_type fake_coordinator(self_ptr self,
       return archive_report{
         .tag = x.tag, .host = x.host, .file = "/archives/" + x.file};
     },
+    [](const annotate_request& x) { return on_annotate(x); },
+    [](const inspect_request& x) { return on_inspect(x); },
+    [](const compare_request& x) {
+      return compare_report{.tag = x.tag,
+                            .other = x.other,
+                            .host = {"h1"},
+                            .memory_bytes = 1u << 20,
+                            .pages = 3,
+                            .bytes = 12288,
+                            .runs = 2,
+                            .table = {{0, 4096}, {8192, 8192}}};
+    },
     [](const nodes_request&) {
       return node_list{.nodes = {node_info{.host = {"h1"}}}};
     },
@@ -114,7 +145,7 @@ coordinator_actor::behavior_type fake_coordinator(self_ptr self,
     [](const snapshots_request&) {
       return snapshot_list{
         .snapshots = {
-          {.tag = {"try-a"}, .host = {"h1"}},
+          {.tag = {"try-a"}, .host = {"h1"}, .labels = {"run=1"}},
           {.tag = {"damaged"}, .host = {"h1"}, .base = {"try-a"}, .depth = 1}}};
     },
     [](const events_request&) { return event_list{}; },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/fleet_fixture.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <cerrno>
 #include <csignal>
@@ -175,6 +176,18 @@ void fleet_fixture::kill_coordinator() {
 
 void fleet_fixture::kill_node(const std::string& host) {
   nodes_.at(host).end(SIGKILL);
+  std::ifstream{data_of(host) + "/incarnation"} >> killed_[host];
+}
+
+bool fleet_fixture::is_back(const std::string& host) {
+  const auto all =
+    client_.ask<node_list>(nodes_request{}, std::chrono::seconds{5});
+  if (!all)
+    return false;
+  return std::ranges::any_of(all->nodes, [&](const node_info& x) {
+    return x.host.value == host && x.state == node_state::up
+           && x.incarnation > killed_[host];
+  });
 }
 
 uint64_t fleet_fixture::memory_of_coordinator() const {
@@ -192,7 +205,8 @@ bool fleet_fixture::is_ready() {
   if (!nodes || nodes->nodes.size() != shape_.hosts.size())
     return false;
   for (const auto& node : nodes->nodes)
-    if (node.state != node_state::up)
+    if (node.state != node_state::up
+        || node.incarnation <= killed_[node.host.value])
       return false;
   const auto boxes = client_.ask<sandbox_list>(sandboxes_request{}, limit);
   if (!boxes || (boxes->sandboxes.empty() && !shape_.sandboxes.empty()))
@@ -266,6 +280,22 @@ std::string guest_sandbox(const std::string& name, const std::string& host,
          + "/vmlinuz\n    initrd: " + guest
          + "/initrd.img\n    memory: " + memory
          + "\n    debug_console: true\n    append: \"" + append + "\"\n";
+}
+
+std::string agent_sandbox(const std::string& name, const std::string& host,
+                          bool has_agent) {
+  auto text = guest_sandbox(name, host, "128MiB",
+                            "ff.rate_mib=5 ff.set_mib=16 ff.idle=sleep");
+  const auto at = text.find("/initrd.img");
+  if (at == std::string::npos)
+    return {};
+  const auto begin = text.rfind(' ', at) + 1;
+  const auto image = text.substr(begin, at - begin) + "/initrd-agent.img";
+  if (!fs::exists(image))
+    return {};
+  if (has_agent)
+    text.replace(begin, at - begin + std::string{"/initrd.img"}.size(), image);
+  return text + "    guest_agent: true\n";
 }
 
 } // namespace forkfleet::test

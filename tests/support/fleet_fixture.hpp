@@ -80,6 +80,10 @@ public:
   /// Whether all nodes are up and all sandboxes of the file run.
   bool is_ready();
 
+  /// Whether the coordinator knows the host's node in a life after the one
+  /// that was killed last. is_ready asks for this, too.
+  bool is_back(const std::string& host);
+
   /// Asks the coordinator.
   expected<branch_report> branch(const branch_request& request);
   expected<operation_status> status_of(const std::string& operation);
@@ -104,6 +108,7 @@ private:
   fleet_shape shape_;
   uint16_t port_ = 0;
   std::map<std::string, program_run> nodes_ = {};
+  std::map<std::string, uint64_t> killed_ = {}; // which life of a host's node
   std::vector<program_run> coordinator_ = {};
   client client_;
 };
@@ -116,5 +121,10 @@ std::string simulated_sandbox(const std::string& name, const std::string& host);
 std::string guest_sandbox(const std::string& name, const std::string& host,
                           const std::string& memory,
                           const std::string& append = {});
+
+/// The same guest with an agent and a port for it; or with the port alone.
+/// Empty: it was not built.
+std::string agent_sandbox(const std::string& name, const std::string& host,
+                          bool has_agent = true);
 
 } // namespace forkfleet::test

@@ -37,6 +37,18 @@ std::string check_order(simulated_fleet& fleet, std::size_t index) {
   return {};
 }
 
+/// A child that runs has its parent there: the retention takes nothing that
+/// is needed.
+std::string check_parents(simulated_fleet& fleet, std::size_t index) {
+  const auto& disk = *fleet.nodes[index].disk;
+  for (const auto& [id, managed] : fleet.node_state_now(index).sandboxes)
+    if (managed.handle && !managed.info.parent.empty()
+        && !disk.sealed.contains(managed.info.parent))
+      return fmt::format("{} runs on {}, which was removed", id.value,
+                         managed.info.parent.value);
+  return {};
+}
+
 /// What failed or was cancelled is no base of anything.
 std::string check_heads(simulated_fleet& fleet, std::size_t index) {
   const auto& roots = fleet.nodes[index].disk->roots;
@@ -71,6 +83,8 @@ std::string check_moment(simulated_fleet& fleet) {
     if (auto wrong = check_order(fleet, i); !wrong.empty())
       return wrong;
     if (auto wrong = check_heads(fleet, i); !wrong.empty())
+      return wrong;
+    if (auto wrong = check_parents(fleet, i); !wrong.empty())
       return wrong;
   }
   const auto found = fleet.violations();

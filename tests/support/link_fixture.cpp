@@ -36,6 +36,9 @@ node_actor::behavior_type fake_node(node_actor::pointer self,
     [](const verify_request& x) { return verify_report{.tag = x.tag}; },
     [](const export_request& x) { return archive_report{.tag = x.tag}; },
     [](const import_request& x) { return archive_report{.tag = x.tag}; },
+    [](const annotate_request&) { return inspect_report{}; },
+    [](const inspect_request&) { return inspect_report{}; },
+    [](const compare_request&) { return compare_report{}; },
   };
 }
 

@@ -139,6 +139,15 @@ local_node::behavior_type node_proxy(node_proxy_pointer self,
     [self, target](const import_request& x) {
       return pass<archive_report>(self, target, x);
     },
+    [self, target](const annotate_request& x) {
+      return pass<inspect_report>(self, target, x);
+    },
+    [self, target](const inspect_request& x) {
+      return pass<inspect_report>(self, target, x);
+    },
+    [self, target](const compare_request& x) {
+      return pass<compare_report>(self, target, x);
+    },
     [self](caf::tick_atom) { on_due(self); },
   };
 }
@@ -200,6 +209,15 @@ coordinator_proxy(coordinator_proxy_pointer self, const connection_ptr& line,
     },
     [self, target](const import_request& x) {
       return pass<archive_report>(self, target, x);
+    },
+    [self, target](const annotate_request& x) {
+      return pass<inspect_report>(self, target, x);
+    },
+    [self, target](const inspect_request& x) {
+      return pass<inspect_report>(self, target, x);
+    },
+    [self, target](const compare_request& x) {
+      return pass<compare_report>(self, target, x);
     },
     [self, target](const nodes_request& x) {
       return pass<node_list>(self, target, x);

@@ -282,6 +282,7 @@ node_settings simulated_fleet::settings_of_node(std::size_t index) {
                   .version = "simulated",
                   .branch_slots = shape.branch_slots,
                   .branch = {.deadline = 8s, .chain_depth = shape.chain_depth},
+                  .retention = shape.retention,
                   .seed = w.dice(~uint64_t{0})};
   for (std::size_t i = 0; i < shape.sandboxes_per_host; ++i)
     result.declared.push_back(

@@ -31,6 +31,7 @@ struct fleet_shape {
   uint64_t cancel_per_mille = 0;       // of a stage: somebody ends the branch
   uint64_t chain_depth = 16;
   bool can_clone = false;
+  config::retention_section retention = {};
 };
 
 /// One life of a node; over as soon as the node is killed.

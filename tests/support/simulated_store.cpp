@@ -178,6 +178,37 @@ public:
     return verify_result{.bytes = files.bytes, .hashes = 1};
   }
 
+  expected<snapshot_info> annotate(const snapshot_tag& tag,
+                                   const label_change& change) override {
+    const auto here = disk_place{access_, "annotate"};
+    if (here.fails())
+      return fail(ec::io_failed, "the disk failed");
+    const auto found = disk_->sealed.find(tag);
+    if (found == disk_->sealed.end())
+      return fail(ec::unknown_snapshot, tag.value);
+    auto& info = found->second.info;
+    const auto words = changed({info.labels, info.note}, change);
+    if (!words)
+      return tl::unexpected{words.error()};
+    info.labels = words->labels;
+    info.note = words->note;
+    here.leave();
+    return fresh(found->second);
+  }
+
+  expected<snapshot_usage> usage(const snapshot_tag& tag) override {
+    const auto found = disk_->sealed.find(tag);
+    if (found == disk_->sealed.end())
+      return fail(ec::unknown_snapshot, tag.value);
+    return snapshot_usage{.info = fresh(found->second),
+                          .unique_bytes = found->second.files.stored};
+  }
+
+  expected<image_difference> compare(const snapshot_tag&, const snapshot_tag&,
+                                     const stop_asked&) override {
+    return fail(ec::unsupported, "a simulated disk compares nothing");
+  }
+
   expected<archive_result> export_to(const snapshot_tag&, const std::string&,
                                      const stop_asked&) override {
     return fail(ec::unsupported, "a simulated disk has no archives");
@@ -272,7 +303,9 @@ private:
                    .driver = request.contract.driver,
                    .root_hash = fmt::format("{:064x}", root),
                    .memory_bytes = request.memory_bytes,
-                   .created_at = access_.wall()},
+                   .created_at = access_.wall(),
+                   .labels = request.words.labels,
+                   .note = request.words.note},
                   request.contract,
                   files});
   }

@@ -13,12 +13,24 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr std::string_view expiring = "keep=short";
 constexpr auto storm_end = 16000ms;
 /// By then every wait of the programs has passed.
 constexpr auto repair_end = 90000ms;
 
 uint64_t roll(std::mt19937_64& dice, uint64_t below) {
   return dice() % below;
+}
+
+/// In every other seed snapshots with a label go by themselves.
+config::retention_section roll_retention(std::mt19937_64& dice) {
+  auto result = config::retention_section{.sweep = 1000ms,
+                                          .removals_max = 1 + roll(dice, 3)};
+  if (roll(dice, 2) == 0)
+    result.rules.push_back({.label = std::string{expiring},
+                            .keep_last = roll(dice, 2),
+                            .ttl = 1000ms * (1 + roll(dice, 8))});
+  return result;
 }
 
 } // namespace
@@ -39,7 +51,8 @@ fleet_shape simulation::roll_shape(std::mt19937_64& dice) {
           .disk_trouble_per_mille = trouble * 15,
           .cancel_per_mille = roll(dice, 3) * 10,
           .chain_depth = 1 + roll(dice, 4),
-          .can_clone = roll(dice, 2) == 0};
+          .can_clone = roll(dice, 2) == 0,
+          .retention = roll_retention(dice)};
 }
 
 story simulation::run() {
@@ -85,7 +98,10 @@ void simulation::plan_clients() {
                                                       : "tag-" + name},
                      .mode = any_mode(),
                      .deadline = 1000ms * (2 + roll(plan_dice_, 7)),
-                     .max_pause = 1ms * (roll(plan_dice_, 3) * 20)};
+                     .max_pause = 1ms * (roll(plan_dice_, 3) * 20),
+                     .labels = any_labels()};
+    if (!request.labels.empty())
+      removed_.insert(request.tag);
     const auto start = begin_ + any_moment();
     clients_.emplace_back(request, start);
     // Somebody may repeat the same request at the same time.
@@ -122,6 +138,13 @@ branch_mode simulation::any_mode() {
   using enum branch_mode;
   constexpr auto modes = std::array{automatic, automatic, diff, full, live};
   return modes[roll(plan_dice_, modes.size())];
+}
+
+/// With some, the retention may remove the snapshot.
+std::vector<std::string> simulation::any_labels() {
+  if (roll(plan_dice_, 2) == 0)
+    return {};
+  return {std::string{expiring}, fmt::format("run={}", roll(plan_dice_, 3))};
 }
 
 std::size_t simulation::any_node() {

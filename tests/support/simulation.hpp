@@ -41,6 +41,7 @@ private:
   moment any_moment();
   std::size_t any_node();
   branch_mode any_mode();
+  std::vector<std::string> any_labels();
 
   void bring_incident();
   void kill_for_a_while(std::size_t index);

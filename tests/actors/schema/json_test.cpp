@@ -72,7 +72,9 @@ TEMPLATE_TEST_CASE("any message survives JSON", "[actors][json][property]",
                    inventory_page, node_heartbeat, heartbeat_ack, node_events,
                    node_goodbye, cancel_request, flatten_request,
                    verify_request, verify_report, export_request,
-                   import_request, archive_report) {
+                   import_request, archive_report, annotate_request,
+                   inspect_request, inspect_report, memory_run, compare_request,
+                   compare_report) {
   survives<TestType>(100);
 }
 

@@ -56,11 +56,11 @@ TEST_CASE("a size that is refused says what to write", "[actors][units]") {
 
 TEST_CASE("a duration that is refused says what to write", "[actors][units]") {
   CHECK(refusal_of_duration("5")
-        == "'5' has no unit (add one: ns, us, ms, s, min, h)");
+        == "'5' has no unit (add one: ns, us, ms, s, min, h, d)");
   CHECK(refusal_of_duration("5 s")
         == "'5 s' has a space before its unit (write them together)");
   CHECK(refusal_of_duration("5m")
-        == "unknown unit in '5m' (known: ns, us, ms, s, min, h)");
+        == "unknown unit in '5m' (known: ns, us, ms, s, min, h, d)");
   CHECK(refusal_of_duration("")
         == "'' is not a duration (a whole number and a unit, such as 100ms)");
   CHECK(refusal_of_duration("9999999h") == "'9999999h' is too large");

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/agent/guest_agent.hpp"
+
+#include <algorithm>
+#include <array>
+#include <poll.h>
+#include <random>
+
+#include <fmt/format.h>
+
+#include "actors/base64.hpp"
+#include "node/qemu/qmp_client.hpp"
+#include "node/qemu/unix_socket.hpp"
+
+namespace forkfleet {
+
+namespace {
+
+using schema::json;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr std::size_t line_bytes_max = 8u << 20;
+constexpr std::size_t chunk_bytes_max = 48 * 1024;
+constexpr milliseconds sync_patience{1000};
+constexpr milliseconds look_first{2};
+constexpr milliseconds look_last{50};
+
+// Has the agent forget half a command of whoever spoke to it before.
+constexpr char flush_byte = '\xff';
+
+std::string bytes_of(const json& value, std::string_view key) {
+  return from_base64(qemu::text_member(value, key)).value_or("");
+}
+
+} // namespace
+
+expected<guest_agent> guest_agent::connect(const std::string& path,
+                                           deadline_point until) {
+  auto socket = qemu::connect_unix(path, SOCK_STREAM, until);
+  if (!socket)
+    return tl::unexpected(socket.error());
+  auto agent = guest_agent{path, std::move(*socket)};
+  if (auto ready = agent.synchronize(until); !ready)
+    return tl::unexpected(ready.error());
+  return agent;
+}
+
+// An agent that starts late, or was cut off by a snapshot, may have lost what
+// we said: it is said again, with a new number.
+status guest_agent::synchronize(deadline_point until) {
+  auto dice = std::random_device{};
+  while (steady_clock::now() < until) {
+    const auto number = uint64_t{dice()};
+    const auto message = json{{"execute", "guest-sync-delimited"},
+                              {"arguments", {{"id", number}}}};
+    const auto text = flush_byte + schema::dump(message) + "\n";
+    if (auto sent = qemu::send_text(socket_.get(), text, -1, until); !sent)
+      return sent;
+    const auto limit =
+      std::min(until, deadline_point{steady_clock::now() + sync_patience});
+    for (;;) {
+      const auto found = line(limit);
+      if (!found && found.error().code == ec::deadline_exceeded)
+        break;
+      if (!found)
+        return tl::unexpected(found.error());
+      const auto value = schema::parse_json(*found);
+      if (value && qemu::number_member(*value, "return") == number)
+        return {};
+    }
+  }
+  return fail(ec::deadline_exceeded,
+              path_
+                + ": no guest agent answers; the guest must run "
+                  "qemu-guest-agent on the port org.qemu.guest_agent.0");
+}
+
+expected<json> guest_agent::execute(std::string_view command,
+                                    const json& arguments,
+                                    deadline_point until) {
+  auto message = json{{"execute", command}};
+  if (!arguments.empty())
+    message["arguments"] = arguments;
+  const auto text = schema::dump(message) + "\n";
+  if (auto sent = qemu::send_text(socket_.get(), text, -1, until); !sent)
+    return tl::unexpected(sent.error());
+  auto result = answer(until);
+  if (!result)
+    return fail(result.error().code, fmt::format("{}: {}: {}", path_, command,
+                                                 result.error().message));
+  return result;
+}
+
+expected<json> guest_agent::answer(deadline_point until) {
+  const auto text = line(until);
+  if (!text)
+    return tl::unexpected(text.error());
+  const auto value = schema::parse_json(*text);
+  if (!value)
+    return fail(ec::vmm_unreachable, "what answers is no guest agent");
+  const auto& error = qemu::member(*value, "error");
+  if (!error.is_null())
+    return fail(ec::vmm_refused, qemu::text_member(error, "desc"));
+  return qemu::member(*value, "return");
+}
+
+expected<std::string> guest_agent::line(deadline_point until) {
+  auto room = std::array<char, 16384>{};
+  for (;;) {
+    const auto end = pending_.find('\n');
+    if (end != std::string::npos) {
+      auto found = pending_.substr(0, end);
+      pending_.erase(0, end + 1);
+      // An answer to a flush begins with the same byte.
+      found.erase(0, found.rfind(flush_byte) + 1);
+      return found;
+    }
+    if (pending_.size() > line_bytes_max)
+      return fail(ec::vmm_unreachable, "the guest agent's line has no end");
+    auto got = qemu::receive(socket_.get(), room, until);
+    if (!got && got.error().code == ec::deadline_exceeded)
+      return fail(ec::deadline_exceeded, "the guest agent does not answer");
+    if (!got || got->bytes == 0)
+      return fail(ec::vmm_unreachable, path_ + ": the VM closed the port");
+    pending_.append(room.data(), got->bytes);
+  }
+}
+
+expected<uint64_t> guest_agent::start(const agent_program& program,
+                                      deadline_point until) {
+  auto arguments = json{{"path", program.path},
+                        {"arg", program.arguments},
+                        {"capture-output", true}};
+  if (!program.input.empty())
+    arguments["input-data"] = to_base64(program.input);
+  const auto begun = execute("guest-exec", arguments, until);
+  if (!begun)
+    return tl::unexpected(begun.error());
+  return qemu::number_member(*begun, "pid");
+}
+
+expected<agent_process> guest_agent::look(uint64_t process,
+                                          deadline_point until) {
+  const auto found =
+    execute("guest-exec-status", json{{"pid", process}}, until);
+  if (!found)
+    return tl::unexpected(found.error());
+  return agent_process{
+    .has_ended = qemu::bool_member(*found, "exited"),
+    .status = static_cast<int>(qemu::number_member(*found, "exitcode")),
+    .signal = static_cast<int>(qemu::number_member(*found, "signal")),
+    .output = bytes_of(*found, "out-data"),
+    .errors = bytes_of(*found, "err-data")};
+}
+
+expected<agent_process> guest_agent::run(const agent_program& program,
+                                         deadline_point until) {
+  const auto process = start(program, until);
+  if (!process)
+    return tl::unexpected(process.error());
+  for (auto pause = look_first;; pause = std::min(pause * 2, look_last)) {
+    auto found = look(*process, until);
+    if (!found || found->has_ended)
+      return found;
+    if (steady_clock::now() + pause >= until)
+      return fail(ec::deadline_exceeded,
+                  path_ + ": " + program.path + " did not end in time");
+    ::poll(nullptr, 0, static_cast<int>(pause.count()));
+  }
+}
+
+expected<uint64_t> guest_agent::open(const std::string& path, const char* mode,
+                                     deadline_point until) {
+  const auto opened =
+    execute("guest-file-open", json{{"path", path}, {"mode", mode}}, until);
+  if (!opened)
+    return tl::unexpected(opened.error());
+  return opened->is_number_unsigned() ? opened->get<uint64_t>() : 0;
+}
+
+void guest_agent::close(uint64_t handle, deadline_point until) {
+  static_cast<void>(
+    execute("guest-file-close", json{{"handle", handle}}, until).has_value());
+}
+
+status guest_agent::write_file(const std::string& path,
+                               std::string_view content, deadline_point until) {
+  const auto handle = open(path, "w", until);
+  if (!handle)
+    return tl::unexpected(handle.error());
+  auto result = status{};
+  while (!content.empty() && result) {
+    const auto part = content.substr(0, chunk_bytes_max);
+    const auto written =
+      execute("guest-file-write",
+              json{{"handle", *handle}, {"buf-b64", to_base64(part)}}, until);
+    if (!written)
+      result = tl::unexpected(written.error());
+    else if (qemu::number_member(*written, "count") != part.size())
+      result = fail(ec::vmm_refused, path_ + ": " + path + ": a short write");
+    content.remove_prefix(part.size());
+  }
+  close(*handle, until);
+  return result;
+}
+
+} // namespace forkfleet

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/ledger/host_repair.hpp"
+
+#include <chrono>
+#include <sys/stat.h>
+
+#include "node/storage/file.hpp"
+
+namespace forkfleet {
+
+namespace {
+
+constexpr auto term_patience = std::chrono::milliseconds{500};
+constexpr auto end_limit = std::chrono::seconds{5};
+
+std::string end_orphan(const ledger_thing& x) {
+  const auto pidfd = qemu::open_process(x.process);
+  if (!pidfd)
+    return "is gone";
+  const auto ended = qemu::end_process(
+    pidfd->get(), term_patience, std::chrono::steady_clock::now() + end_limit);
+  return ended ? "removed" : "left: " + to_string(ended.error());
+}
+
+std::string remove_orphan(const ledger_thing& x) {
+  struct stat info = {};
+  if (::lstat(x.where.c_str(), &info) != 0)
+    return "is gone";
+  if (info.st_dev != x.device || info.st_ino != x.inode)
+    return "left: another one took its place";
+  const auto slash = x.where.rfind('/');
+  const auto gone =
+    remove_tree(x.where.substr(0, slash), x.where.substr(slash + 1));
+  return gone ? "removed" : "left: " + to_string(gone.error());
+}
+
+} // namespace
+
+void repair_host(host_ledger& ledger, const may_remove& may) {
+  for (const bool processes : {true, false})
+    for (auto& [thing, item] : ledger) {
+      const bool is_process = thing.kind == ledger_kind::process;
+      if (item.state != ledger_state::orphan || is_process != processes)
+        continue;
+      if (may && !may(thing))
+        item.repair = "left: it is in use by now";
+      else
+        item.repair = is_process ? end_orphan(thing) : remove_orphan(thing);
+    }
+}
+
+} // namespace forkfleet

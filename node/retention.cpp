@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/retention.hpp"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "actors/labels.hpp"
+#include "actors/schema/units.hpp"
+
+namespace forkfleet {
+
+namespace {
+
+/// Newest first; of those sealed at one instant the order is that of names.
+bool is_newer(const snapshot_info* a, const snapshot_info* b) {
+  return std::tie(a->created_at, a->tag) > std::tie(b->created_at, b->tag);
+}
+
+class judge_of_snapshots {
+public:
+  judge_of_snapshots(const config::retention_section& rules,
+                     const std::vector<snapshot_info>& snapshots,
+                     const snapshot_users& users, microseconds unix_now)
+    : rules_{rules}, users_{users}, now_{unix_now} {
+    for (const auto& x : snapshots)
+      known_.emplace(x.tag, &x);
+    for (const auto& rule : rules_.rules)
+      rank(rule);
+  }
+
+  retention_verdicts run() {
+    for (const auto& [tag, info] : known_)
+      result_[tag] = by_rules(*info);
+    for (const auto& [tag, info] : known_)
+      if (!result_[tag].is_due)
+        keep_bases(*info);
+    return std::move(result_);
+  }
+
+private:
+  /// The place of each snapshot among those of its rule and sandbox.
+  void rank(const config::retention_rule& rule) {
+    std::map<sandbox_id, std::vector<const snapshot_info*>> of_source;
+    for (const auto& [tag, info] : known_)
+      if (has_labels(info->labels, {rule.label}))
+        of_source[info->source].push_back(info);
+    for (auto& [source, list] : of_source) {
+      std::ranges::sort(list, is_newer);
+      for (std::size_t i = 0; i < list.size(); ++i)
+        places_[{&rule, list[i]->tag}] = i;
+    }
+  }
+
+  /// What one rule says of a snapshot that has its label.
+  retention_verdict by_rule(const config::retention_rule& rule,
+                            const snapshot_info& info) const {
+    if (places_.at({&rule, info.tag}) < rule.keep_last)
+      return {false, "rule " + rule.label + " keeps the last "
+                       + std::to_string(rule.keep_last) + " of sandbox "
+                       + info.source.value};
+    const auto age = now_ - info.created_at;
+    if (rule.ttl.count() > 0 && age < rule.ttl)
+      return {false, "rule " + rule.label + " keeps what is younger than "
+                       + schema::format_duration(rule.ttl)};
+    return {true, "due by rule " + rule.label};
+  }
+
+  retention_verdict by_rules(const snapshot_info& info) const {
+    if (has_labels(info.labels, {rules_.pinned}))
+      return {false, "pinned by label " + rules_.pinned};
+    if (const auto user = users_.find(info.tag); user != users_.end())
+      return {false, "needed: " + user->second};
+    auto result = retention_verdict{false, "no rule speaks of its labels"};
+    for (const auto& rule : rules_.rules) {
+      if (!has_labels(info.labels, {rule.label}))
+        continue;
+      result = by_rule(rule, info);
+      if (!result.is_due)
+        return result;
+    }
+    return result;
+  }
+
+  /// What a snapshot that is kept lies over is kept as well.
+  void keep_bases(const snapshot_info& kept) {
+    const auto* above = &kept;
+    while (!above->base.empty()) {
+      const auto base = known_.find(above->base);
+      if (base == known_.end() || !result_[base->first].is_due)
+        return;
+      result_[base->first] = {false, "needed: " + above->tag.value
+                                       + " is a diff over it"};
+      above = base->second;
+    }
+  }
+
+  const config::retention_section& rules_;
+  const snapshot_users& users_;
+  microseconds now_;
+  std::map<snapshot_tag, const snapshot_info*> known_ = {};
+  std::map<std::pair<const config::retention_rule*, snapshot_tag>, std::size_t>
+    places_ = {};
+  retention_verdicts result_ = {};
+};
+
+} // namespace
+
+retention_verdicts judge(const config::retention_section& rules,
+                         const std::vector<snapshot_info>& snapshots,
+                         const snapshot_users& users, microseconds unix_now) {
+  return judge_of_snapshots{rules, snapshots, users, unix_now}.run();
+}
+
+std::vector<snapshot_tag>
+removal_order(const retention_verdicts& verdicts,
+              const std::vector<snapshot_info>& snapshots, std::size_t count) {
+  std::vector<const snapshot_info*> due;
+  std::map<snapshot_tag, std::size_t> diffs; // that are due and lie over it
+  for (const auto& x : snapshots) {
+    const auto verdict = verdicts.find(x.tag);
+    if (verdict == verdicts.end() || !verdict->second.is_due)
+      continue;
+    due.push_back(&x);
+    if (!x.base.empty())
+      ++diffs[x.base];
+  }
+  const auto later = [](const snapshot_info* a, const snapshot_info* b) {
+    return std::tie(a->created_at, a->tag) < std::tie(b->created_at, b->tag);
+  };
+  std::set<const snapshot_info*, decltype(later)> free{later};
+  std::map<snapshot_tag, const snapshot_info*> known;
+  for (const auto* x : due) {
+    known[x->tag] = x;
+    if (!diffs.contains(x->tag))
+      free.insert(x);
+  }
+  std::vector<snapshot_tag> result;
+  while (!free.empty() && result.size() < count) {
+    const auto* next = *free.begin();
+    free.erase(free.begin());
+    result.push_back(next->tag);
+    const auto above = diffs.find(next->base);
+    if (above != diffs.end() && --above->second == 0)
+      if (const auto base = known.find(next->base); base != known.end())
+        free.insert(base->second);
+  }
+  return result;
+}
+
+} // namespace forkfleet

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/agent/identity.hpp"
+
+#include <cstdio>
+#include <memory>
+
+#include <catch2/catch.hpp>
+
+#include "actors/base64.hpp"
+
+using namespace forkfleet;
+
+namespace {
+
+// Whether the shell of this machine can read the script.
+bool is_shell(const std::string& script) {
+  const auto close = [](std::FILE* x) { return ::pclose(x); };
+  auto* shell = ::popen("sh -n", "w");
+  REQUIRE(shell);
+  std::fwrite(script.data(), 1, script.size(), shell);
+  return close(shell) == 0;
+}
+
+std::string text_of(const std::string& word) {
+  auto text = std::string{};
+  auto* shell = ::popen(("printf '%s' " + word).c_str(), "r");
+  REQUIRE(shell);
+  for (int c = 0; (c = std::fgetc(shell)) != EOF;)
+    text += static_cast<char>(c);
+  ::pclose(shell);
+  return text;
+}
+
+constexpr const char* whole_answer = "entropy=perl\nhostname=kid\n"
+                                     "machine_id=0123\nsample=ab\n"
+                                     "clock=1700000000\ndone=yes\n";
+
+} // namespace
+
+TEST_CASE("base64 is what RFC 4648 says", "[node][identity]") {
+  const auto [bytes, text] =
+    GENERATE(table<std::string, std::string>({{"", ""},
+                                              {"f", "Zg=="},
+                                              {"fo", "Zm8="},
+                                              {"foo", "Zm9v"},
+                                              {"foob", "Zm9vYg=="},
+                                              {"fooba", "Zm9vYmE="},
+                                              {"foobar", "Zm9vYmFy"}}));
+  CHECK(to_base64(bytes) == text);
+  CHECK(from_base64(text) == bytes);
+}
+
+TEST_CASE("what is not base64 is no bytes", "[node][identity]") {
+  const std::string text =
+    GENERATE("Zg", "Zg=", "Z===", "====", "Zm 9", "Zm9v\n", "Zg==Zg==", "Zm9*");
+  CHECK_FALSE(from_base64(text));
+}
+
+TEST_CASE("every byte survives base64", "[node][identity]") {
+  auto bytes = std::string{};
+  for (int i = 0; i < 256; ++i) {
+    bytes += static_cast<char>(i);
+    CHECK(from_base64(to_base64(bytes)) == bytes);
+  }
+}
+
+TEST_CASE("whatever a child is given, the script is a script",
+          "[node][identity][safety]") {
+  const std::string value =
+    GENERATE("plain", "it's", "'; reboot; '", "$(reboot) `reboot` \\ \"",
+             "two\nlines", "%s %d \\045");
+  auto plan =
+    plan_identity("kid", {.environment = {"A=" + value}, .seed = value},
+                  microseconds{1'700'000'000'123'456});
+  const auto script = identity_script(plan);
+  CHECK(is_shell(script));
+  CHECK(script.find("@1700000000.123456") != std::string::npos);
+  // The seed stands in it as one word of the shell.
+  const auto at = script.rfind(">/run/forkfleet/seed");
+  REQUIRE(at != std::string::npos);
+  const auto begin = script.rfind("printf '%s' ", at) + 12;
+  CHECK(text_of(script.substr(begin, at - begin)) == value);
+}
+
+TEST_CASE("a sandbox' name becomes a host name", "[node][identity]") {
+  const auto [name, hostname] = GENERATE(table<std::string, std::string>(
+    {{"kid", "kid"}, {"kid_7", "kid-7"}, {"_kid_", "kid"}, {"___", "child"}}));
+  const auto plan = plan_identity(name, {}, {});
+  CHECK(plan.hostname == hostname);
+  CHECK(plan_identity(name, {}, {}).machine_id != plan.machine_id);
+  CHECK(plan.machine_id.size() == 32);
+  CHECK(plan.entropy.size() == 128);
+  CHECK(plan_identity(name, {.hostname = "own"}, {}).hostname == "own");
+}
+
+TEST_CASE("only a whole answer is a receipt", "[node][identity][safety]") {
+  const auto whole = read_receipt(whole_answer);
+  REQUIRE(whole);
+  CHECK(whole->hostname == "kid");
+  CHECK(whole->entropy == "perl");
+  CHECK(whole->guest_clock == std::chrono::seconds{1'700'000'000});
+  const auto text = std::string{whole_answer};
+  for (std::size_t cut = 0; cut + 1 < text.size(); ++cut)
+    CHECK_FALSE(read_receipt(text.substr(0, cut)));
+  const auto refused = read_receipt("error=clock: date cannot set it\n");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ec::vmm_refused);
+  CHECK(refused.error().message.find("date cannot") != std::string::npos);
+}
+
+TEST_CASE("a wrong input is refused by name", "[node][identity]") {
+  const auto [input, named] = GENERATE(table<child_input, std::string>({
+    {{.hostname = "a.b"}, "a.b"},
+    {{.hostname = "-a"}, "-a"},
+    {{.environment = {"novalue"}}, "novalue"},
+    {{.environment = {"7=x"}}, "7=x"},
+    {{.environment = {"a b=x"}}, "a b=x"},
+    {{.files = {{"relative", ""}}}, "relative"},
+    {{.files = {{"/a", "*"}}}, "/a"},
+    {{.seed = std::string(child_bytes_max + 1, 'x')}, "at most"},
+  }));
+  const auto checked = check(input);
+  REQUIRE_FALSE(checked);
+  CHECK(checked.error().code == ec::invalid_request);
+  CHECK(checked.error().message.find(named) != std::string::npos);
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/retention.hpp"
+
+#include <algorithm>
+#include <random>
+#include <set>
+
+#include <catch2/catch.hpp>
+
+#include "actors/labels.hpp"
+
+using namespace forkfleet;
+using namespace std::chrono_literals;
+
+namespace {
+
+using snapshots = std::vector<snapshot_info>;
+using tags = std::vector<snapshot_tag>;
+
+snapshot_info snapshot(const std::string& tag, int at,
+                       const std::string& base = "",
+                       std::vector<std::string> labels = {"k=v"}) {
+  return {.tag = {tag},
+          .source = {"web"},
+          .created_at = at * 1s,
+          .base = {base},
+          .labels = std::move(labels)};
+}
+
+config::retention_section rule(uint64_t keep_last,
+                               std::chrono::milliseconds ttl = 0ms) {
+  return {.rules = {{.label = "k=v", .keep_last = keep_last, .ttl = ttl}}};
+}
+
+tags due_of(const config::retention_section& rules, const snapshots& all,
+            const snapshot_users& users = {}, microseconds now = 100s) {
+  return removal_order(judge(rules, all, users, now), all, 1000);
+}
+
+std::string why(const config::retention_section& rules, const snapshots& all,
+                const std::string& tag, const snapshot_users& users = {}) {
+  return judge(rules, all, users, 100s).at({tag}).why;
+}
+
+} // namespace
+
+TEST_CASE("the newest of each sandbox are kept", "[node][retention]") {
+  auto all = snapshots{snapshot("a", 1), snapshot("b", 3), snapshot("c", 2)};
+  all.push_back(snapshot("other", 0));
+  all.back().source = {"db"};
+  CHECK(due_of(rule(1), all) == tags{{"a"}, {"c"}});
+  CHECK(due_of(rule(2), all) == tags{{"a"}});
+  CHECK(why(rule(2), all, "b") == "rule k=v keeps the last 2 of sandbox web");
+}
+
+TEST_CASE("what is young is kept, and either reason is enough",
+          "[node][retention]") {
+  const snapshots all{snapshot("a", 1), snapshot("b", 50), snapshot("c", 90)};
+  CHECK(due_of(rule(0, 20s), all) == tags{{"a"}, {"b"}});
+  CHECK(due_of(rule(2, 1s), all) == tags{{"a"}});
+  CHECK(why(rule(0, 20s), all, "c")
+        == "rule k=v keeps what is younger than 20s");
+  CHECK(why(rule(0, 20s), all, "a") == "due by rule k=v");
+}
+
+TEST_CASE("what no rule speaks of, and what is pinned, is kept",
+          "[node][retention][safety]") {
+  const snapshots all{snapshot("plain", 1, "", {}),
+                      snapshot("else", 1, "", {"k=w"}),
+                      snapshot("pin", 1, "", {"k=v", "pinned=yes"})};
+  CHECK(due_of(rule(0, 1s), all).empty());
+  CHECK(why(rule(0, 1s), all, "pin") == "pinned by label pinned=yes");
+  CHECK(why(rule(0, 1s), all, "plain") == "no rule speaks of its labels");
+}
+
+TEST_CASE("what is needed is kept with all that lies below it",
+          "[node][retention][safety]") {
+  const snapshots all{snapshot("root", 1), snapshot("mid", 2, "root"),
+                      snapshot("top", 3, "mid"), snapshot("side", 4, "root")};
+  CHECK(due_of(rule(0, 1s), all) == tags{{"top"}, {"mid"}, {"side"}, {"root"}});
+  const snapshot_users child{{{"mid"}, "child runs on it"}};
+  CHECK(due_of(rule(0, 1s), all, child) == tags{{"top"}, {"side"}});
+  CHECK(why(rule(0, 1s), all, "mid", child) == "needed: child runs on it");
+  CHECK(why(rule(0, 1s), all, "root", child)
+        == "needed: mid is a diff over it");
+}
+
+TEST_CASE("a sweep is bounded, and takes diffs before their bases",
+          "[node][retention]") {
+  const snapshots all{snapshot("root", 1), snapshot("mid", 2, "root"),
+                      snapshot("top", 3, "mid")};
+  const auto verdicts = judge(rule(0, 1s), all, {}, 100s);
+  CHECK(removal_order(verdicts, all, 2) == tags{{"top"}, {"mid"}});
+  CHECK(removal_order(verdicts, all, 0).empty());
+}
+
+TEST_CASE("whatever there is, nothing that is needed goes",
+          "[node][retention][property][safety]") {
+  std::mt19937 dice{11};
+  for (int round = 0; round < 500; ++round) {
+    snapshots all;
+    snapshot_users users;
+    const auto count = 1 + dice() % 20;
+    for (std::size_t i = 0; i < count; ++i) {
+      std::vector<std::string> labels;
+      if (dice() % 3 != 0)
+        labels.emplace_back("k=v");
+      if (dice() % 8 == 0)
+        labels.emplace_back("pinned=yes");
+      const auto base =
+        i > 0 && dice() % 2 == 0 ? all[dice() % i].tag.value : std::string{};
+      all.push_back(
+        snapshot("t" + std::to_string(dice() % 1000) + "-" + std::to_string(i),
+                 static_cast<int>(i), base, labels));
+      if (dice() % 6 == 0)
+        users[all.back().tag] = "child runs on it";
+    }
+    const auto rules = rule(dice() % 4, 1000ms * (dice() % 20));
+    const auto verdicts =
+      judge(rules, all, users, 1s * static_cast<int>(dice() % 40));
+    std::set<snapshot_tag> left;
+    for (const auto& x : all)
+      left.insert(x.tag);
+    const auto order = removal_order(verdicts, all, 1000);
+    for (const auto& tag : order) {
+      CAPTURE(round, tag.value);
+      const auto x = *std::ranges::find(all, tag, &snapshot_info::tag);
+      REQUIRE(has_labels(x.labels, {"k=v"}));
+      REQUIRE_FALSE(has_labels(x.labels, {"pinned"}));
+      REQUIRE_FALSE(users.contains(tag));
+      for (const auto& other : all)
+        REQUIRE_FALSE((other.base == tag && left.contains(other.tag)));
+      left.erase(tag);
+    }
+    const auto due = std::ranges::count_if(
+      verdicts, [](const auto& x) { return x.second.is_due; });
+    REQUIRE(order.size() == static_cast<std::size_t>(due));
+  }
+}
