@@ -12,11 +12,15 @@
 #include "node/storage/disk_snapshot_store.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/image_export.hpp"
+#include "node/storage/qcow2_file.hpp"
 #include "node/storage/sealed_directory.hpp"
 
 namespace forkfleet {
 
 namespace {
+
+/// Data and what qcow2 says about it.
+constexpr uint64_t layer_bytes_max = 2 * qcow2_bytes_max;
 
 std::string parent_directory(const std::string& path) {
   const auto parent = std::filesystem::path{path}.parent_path().string();
@@ -64,6 +68,13 @@ expected<snapshot_manifest> read_first(archive_reader& archive,
     return fail(ec::snapshot_corrupt, path + ": no guest has "
                                         + std::to_string(result->memory_bytes)
                                         + " bytes of memory");
+  if (result)
+    for (const auto& disk : result->disks)
+      for (const auto& layer : disk.layers)
+        if (layer.bytes > layer_bytes_max)
+          return fail(ec::snapshot_corrupt, path + ": no disk has a layer of "
+                                              + std::to_string(layer.bytes)
+                                              + " bytes");
   return result;
 }
 
