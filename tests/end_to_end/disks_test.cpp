@@ -5,6 +5,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <sstream>
 #include <sys/wait.h>
@@ -104,15 +105,18 @@ TEST_CASE_METHOD(disk_fleet,
   std::sort(written.begin(), written.end());
   CHECK(std::adjacent_find(written.begin(), written.end()) == written.end());
   CHECK(is_untouched());
-  // A line needs the files of no snapshot that it came from.
-  for (const auto* name : {"a-1", "b-1", "source"})
-    CHECK(ask<done>(stop_request{.sandbox = {name}}, 30s));
+  // A snapshot stays for those that run on it, and for nobody else.
   tool({"flatten", "third"});
+  const auto refused = ask<done>(remove_request{.tag = {"second"}}, 30s);
+  REQUIRE_FALSE(refused);
+  CHECK_THAT(refused.error().message, Catch::Contains("runs on second"));
+  for (const auto* name : {"source", "a-1", "b-1", "b-2"})
+    CHECK(ask<done>(stop_request{.sandbox = {name}}, 30s));
   tool({"rm", "second"});
-  check_line(*this, "b-2", lines.at("b-2"));
+  check_line(*this, "a-2", lines.at("a-2"));
   check_line(*this, "c-2", lines.at("c-2"));
   tool({"fork", "third", "--count", "1", "--name", "d"});
-  check_line(*this, "d-1", {"source", "a-1", "b-1"});
+  check_line(*this, "d", {"source", "a-1", "b-1"});
   kill_node("h1");
   check_nothing_is_left("h1");
 }
@@ -128,8 +132,9 @@ TEST_CASE("a guest on a full host stands until there is space",
     return;
   auto fleet = disk_fleet{{"h1"}, (*disk)->path()};
   fleet.start_guest();
+  // ext4 has some more for root, which this may be.
   fill((*disk)->path(), 24ull << 20);
-  fleet.begin("source", "yes forkfleet | head -c 50000000 >/disk/big && sync "
+  fleet.begin("source", "yes forkfleet | head -c 70000000 >/disk/big && sync "
                         "&& echo done >/root/done");
   auto seen = sandbox_info{};
   REQUIRE(eventually([&] {
@@ -144,15 +149,6 @@ TEST_CASE("a guest on a full host stands until there is space",
   REQUIRE(refused);
   CHECK(refused->outcome.code == ec::disk_full);
   CHECK(refused->pause == 0us);
-  // Also a node that comes back finds it so.
-  fleet.kill_node("h1");
-  fleet.start_node("h1");
-  REQUIRE(eventually([&] { return fleet.is_back("h1"); }));
-  CHECK(eventually([&] {
-    seen = fleet.sandbox("source");
-    return seen.state == sandbox_state::paused
-           && seen.note.find("disk full") != std::string::npos;
-  }));
   std::filesystem::remove((*disk)->path() + "/ballast");
   REQUIRE(eventually(
     [&] { return fleet.sandbox("source").state == sandbox_state::running; }));
@@ -161,12 +157,12 @@ TEST_CASE("a guest on a full host stands until there is space",
     eventually([&] { return fleet.succeeds("source", "cat /root/done"); }));
   const auto compare = std::string{
     "echo 3 >/proc/sys/vm/drop_caches; "
-    "yes forkfleet | head -c 50000000 | cmp - /disk/big && echo same"};
+    "yes forkfleet | head -c 70000000 | cmp - /disk/big && echo same"};
   CHECK(words_of(fleet.run("source", compare))
         == std::vector<std::string>{"same"});
   static_cast<void>(fleet.take("source", "after"));
   fleet.tool({"fork", "after", "--count", "1", "--name", "kid"});
-  CHECK(words_of(fleet.run("kid-1", compare))
+  CHECK(words_of(fleet.run("kid", compare))
         == std::vector<std::string>{"same"});
 }
 
@@ -200,7 +196,7 @@ TEST_CASE_METHOD(disk_fleet, "a node killed in a branch leaves whole disks",
   check_line(*this, "source", line);
   static_cast<void>(take("source", "after"));
   tool({"fork", "after", "--count", "1", "--name", "kid"});
-  check_line(*this, "kid-1", line);
+  check_line(*this, "kid", line);
   check_line(*this, "source", line);
   kill_node("h1");
   check_nothing_is_left("h1");
@@ -243,7 +239,7 @@ TEST_CASE_METHOD(disk_fleet, "a VM killed in a branch leaves nothing",
     return;
   // What was frozen is whole, though its VM is no more.
   tool({"fork", "lost", "--count", "1", "--name", "kid"});
-  CHECK(words_of(run("kid-1", "cat /disk/base"))
+  CHECK(words_of(run("kid", "cat /disk/base"))
         == std::vector<std::string>{"base"});
 }
 
@@ -263,6 +259,6 @@ TEST_CASE("an archive takes a disk to another host",
   fleet.tool({"rm", "moved"});
   fleet.tool({"import", "moved.ffsnap", "--host", "h2"});
   fleet.tool({"fork", "moved", "--count", "1", "--name", "far"});
-  CHECK(fleet.sandbox("far-1").host == host_name{"h2"});
-  check_line(fleet, "far-1", {"source"});
+  CHECK(fleet.sandbox("far").host == host_name{"h2"});
+  check_line(fleet, "far", {"source"});
 }
