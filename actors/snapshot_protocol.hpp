@@ -254,10 +254,33 @@ struct inspect_request {
   }
 };
 
+/// One writable disk of a snapshot.
+struct snapshot_disk {
+  std::string name = {};
+  uint64_t bytes = 0;
+  uint64_t layers = 0;
+  uint64_t stored_bytes = 0;
+
+  friend bool operator==(const snapshot_disk&, const snapshot_disk&) = default;
+  static constexpr schema::about about{"snapshot_disk",
+                                       "One writable disk of a snapshot."};
+  static constexpr auto fields() {
+    return std::tuple{
+      schema::field("name", &snapshot_disk::name, "Such as disk0."),
+      schema::field("bytes", &snapshot_disk::bytes, "What the guest sees."),
+      schema::field("layers", &snapshot_disk::layers,
+                    "How many files lie over its base."),
+      schema::field("stored_bytes", &snapshot_disk::stored_bytes,
+                    "What these take on the disk, shared or not."),
+    };
+  }
+};
+
 /// All that the host of a snapshot knows of it.
 struct inspect_report {
   snapshot_info snapshot = {};
   uint64_t unique_bytes = 0;
+  std::vector<snapshot_disk> disks = {};
   bool is_read = false;
   bool is_due = false;
   std::string retention = {};
@@ -272,6 +295,8 @@ struct inspect_report {
       schema::field("unique_bytes", &inspect_report::unique_bytes,
                     "What a removal would free: without blocks that it shares "
                     "with others."),
+      schema::field("disks", &inspect_report::disks,
+                    "The disks that its guest writes."),
       schema::field("is_read", &inspect_report::is_read,
                     "Whether something reads its files right now."),
       schema::field("is_due", &inspect_report::is_due,
@@ -343,6 +368,7 @@ struct compare_report {
   uint64_t shared_bytes = 0;
   uint64_t read_bytes = 0;
   std::vector<memory_run> table = {};
+  uint64_t disk_bytes = 0;
   microseconds elapsed{0};
 
   friend bool operator==(const compare_report&,
@@ -366,6 +392,9 @@ struct compare_report {
       schema::field("read_bytes", &m::read_bytes,
                     "What was read of each and compared."),
       schema::field("table", &m::table, "The first 1000 runs, upwards."),
+      schema::field("disk_bytes", &m::disk_bytes,
+                    "Blocks of disks that either wrote since both had the "
+                    "same."),
       schema::field("elapsed_us", &m::elapsed, "How long it took."),
     };
   }

@@ -143,8 +143,8 @@ private:
         ec::guest_stuck, "the VMM answers, but the guest does not run"};
     }
     found.info.state = state_of(health);
-    if (health == vmm_health::paused)
-      found.info.note = "paused by somebody else";
+    found.info.note = health == vmm_health::paused ? "paused by somebody else"
+                                                   : found.vmm->trouble();
   }
 
   static sandbox_state state_of(vmm_health health) {
@@ -152,6 +152,7 @@ private:
       case vmm_health::running:
         return sandbox_state::running;
       case vmm_health::paused:
+      case vmm_health::no_space:
         return sandbox_state::paused;
       case vmm_health::stuck:
         return sandbox_state::stuck;

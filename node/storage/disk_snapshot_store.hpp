@@ -173,6 +173,8 @@ private:
   const std::shared_ptr<snapshot_holds> holds_ =
     std::make_shared<snapshot_holds>();
 
+  layer_hashes layers_;
+
   // Taken before the other.
   std::mutex annotating_;
   // Never held while bytes are hashed or synced.
