@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "actors/log.hpp"
 #include "node/node_work.hpp"
 #include "node/sandbox.hpp"
 #include "node/snapshot_worker.hpp"
@@ -175,6 +176,11 @@ void manage(node_pointer self, const sandbox_info& info, const vmm_ptr& vmm) {
   managed.info.console = known.console;
   managed.info.debug_console = known.debug_console;
   managed.info.agent = known.agent;
+  if (const auto& missing = managed.info.unenforced; !missing.empty()) {
+    log::warn("limits.unenforced", {{"sandbox", info.id}, {"which", missing}});
+    if (managed.info.note.empty())
+      managed.info.note = "its limits are not all enforced; see: inspect";
+  }
   managed.handle = self->spawn(sandbox, setup_of(self, managed, vmm));
   self->monitor(managed.handle);
   tell_state(self, managed.info);

@@ -85,6 +85,8 @@ TEST_CASE("a VM's cgroup lives as long as the VM, and no longer",
   fleet.start();
   const auto source = fleet.sandbox("source");
   CHECK(source.limits.pids == 200);
+  CHECK(source.unenforced.empty()
+        == (source.note.find("not all enforced") == std::string::npos));
   limited_fleet::check_within(source);
   fleet.kill_node("h1");
   limited_fleet::check_within(source);
