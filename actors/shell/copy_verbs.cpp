@@ -35,7 +35,7 @@ expected<copy_result> copy(session& io, guest_line& guest,
 }
 
 /// A guest's own words need another look at the guest, not at its host.
-std::string_view remedy_of(const failure& why) {
+std::string_view copy_remedy(const failure& why) {
   return why.code == ec::vmm_refused
            ? "see what is there: forkfleet exec SANDBOX -- ls -la DIR"
            : std::string_view{};
@@ -63,7 +63,7 @@ exit_code run_copy(session& io, const config::invocation& given) {
   if (!result)
     return result.error().code == ec::cancelled
              ? exit_code::interrupted
-             : tell(io, given, result.error(), remedy_of(result.error()));
+             : tell(io, given, result.error(), copy_remedy(result.error()));
   // What was copied is our output then.
   if (to.is_in_guest() || to.path != "-")
     print_copy(io, given, to, *result);

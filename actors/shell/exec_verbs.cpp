@@ -144,6 +144,13 @@ exec_request request_of(const config::invocation& given) {
           .limit = given.duration("timeout").value_or(exec_limit_default)};
 }
 
+/// An answer that is missing is mostly the guest's.
+std::string_view exec_remedy(const failure& why) {
+  return group_of(why.code) == ec_group::unknown
+           ? "see whether its agent answers: forkfleet wait SANDBOX --for ready"
+           : std::string_view{};
+}
+
 /// The program's own exit code; the error is ours, and has been told.
 using exec_result = tl::expected<exit_code, exit_code>;
 
@@ -169,8 +176,9 @@ exec_result conclude(session& io, const config::invocation& given,
 exec_result run_in(session& io, const config::invocation& given,
                    guest_line& guest) {
   const auto refuse = [&](const failure& why) {
-    return tl::unexpected{why.code == ec::cancelled ? exit_code::interrupted
-                                                    : tell(io, given, why)};
+    return tl::unexpected{why.code == ec::cancelled
+                            ? exit_code::interrupted
+                            : tell(io, given, why, exec_remedy(why))};
   };
   const auto request = request_of(given);
   if (request.has_input)

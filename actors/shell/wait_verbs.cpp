@@ -20,6 +20,8 @@ constexpr milliseconds wait_limit_default{60'000};
 constexpr milliseconds look_interval{5000};
 constexpr milliseconds wait_ask_limit{5000};
 constexpr milliseconds wait_again{250};
+/// For the node's own words to arrive after the deadline that it was given.
+constexpr milliseconds agent_slack{2000};
 
 /// Looks until the goal is reached, cannot be, or the time is over.
 class waiting {
@@ -101,7 +103,7 @@ private:
     const auto answer = fleet_.ask<file_report>(
       file_request{
         .sandbox = sandbox_, .path = "/proc/uptime", .deadline = limit()},
-      limit() + wait_again);
+      limit() + agent_slack);
     if (answer || answer.error().code == ec::invalid_request)
       return;
     result.why = answer.error().message;
