@@ -11,6 +11,7 @@
 #include "actors/fsck_protocol.hpp"
 #include "actors/membership_protocol.hpp"
 #include "actors/snapshot_protocol.hpp"
+#include "actors/switch_protocol.hpp"
 #include "actors/wire.hpp"
 
 namespace forkfleet {
@@ -39,7 +40,10 @@ using upkeep_api = caf::typed_actor<
   // What a sandbox' console printed.
   caf::replies_to<console_request>::with<console_report>,
   // Tell what nobody owns on a host, and remove it.
-  caf::replies_to<fsck_request>::with<fsck_report>>;
+  caf::replies_to<fsck_request>::with<fsck_report>,
+  // Put a sandbox back to a snapshot; give a child its source's name.
+  caf::replies_to<rollback_request>::with<restore_report>,
+  caf::replies_to<promote_request>::with<restore_report>>;
 
 /// What a NODE answers to the COORDINATOR.
 using node_actor = caf::typed_actor<
@@ -102,4 +106,6 @@ CAF_BEGIN_TYPE_ID_BLOCK(forkfleet, first_custom_type_id)
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::console_report))
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::fsck_request))
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::fsck_report))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::rollback_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::promote_request))
 CAF_END_TYPE_ID_BLOCK(forkfleet)

@@ -39,6 +39,12 @@ caf::result<inspect_report> on_inspect(coordinator_pointer self,
                                        const inspect_request& request);
 caf::result<compare_report> on_compare(coordinator_pointer self,
                                        compare_request request);
+/// Passed to the host of the sandbox.
+caf::result<restore_report> on_rollback(coordinator_pointer self,
+                                        rollback_request request);
+caf::result<restore_report> on_promote(coordinator_pointer self,
+                                       promote_request request);
+
 /// Passed to the host that the client names, too.
 caf::result<fsck_report> on_fsck(coordinator_pointer self,
                                  const fsck_request& request);

@@ -8,6 +8,7 @@
 
 #include "actors/exec_protocol.hpp"
 #include "actors/snapshot_protocol.hpp"
+#include "actors/switch_protocol.hpp"
 #include "coordinator/lineage.hpp"
 
 namespace forkfleet {
@@ -67,6 +68,17 @@ expected<host_name> find_host(const lineage& names, const file_request& request,
                               const untold_hosts& untold);
 expected<host_name> find_host(const lineage& names,
                               const console_request& request,
+                              const untold_hosts& untold);
+
+/// Where the sandbox and the snapshot are; unsupported when they are on two
+/// hosts.
+expected<host_name> find_host(const lineage& names,
+                              const rollback_request& request,
+                              const untold_hosts& untold);
+
+/// Where the child is; unsupported when its source is on another host.
+expected<host_name> find_host(const lineage& names,
+                              const promote_request& request,
                               const untold_hosts& untold);
 
 /// Success when a new snapshot may have the tag; an empty one always may.

@@ -203,4 +203,52 @@ caf::result<fsck_report> on_fsck(coordinator_pointer self,
                                  [](const expected<fsck_report>&) {});
 }
 
+namespace {
+
+/// Passes a switch to the host of its sandbox, and learns who has the name.
+template <class Request>
+caf::result<restore_report> pass_switch(coordinator_pointer self,
+                                        Request request) {
+  auto& st = self->state;
+  if (request.operation.empty())
+    request.operation = make_operation_id(unix_now(self), st.dice);
+  if (request.deadline.count() <= 0)
+    request.deadline = st.settings.deadline;
+  for (auto good : {check_name(request.operation), check_name(request.sandbox)})
+    if (!good)
+      return to_caf_error(good.error());
+  const auto host = find_host(st.names, request, untold(self));
+  if (!host)
+    return to_caf_error(host.error());
+  log::info("switch.asked", {{"operation", request.operation},
+                             {"sandbox", request.sandbox},
+                             {"host", *host}});
+  return run_errand<restore_report>(
+    self, *host, request, request.deadline + milliseconds{120'000},
+    [self, host = *host, from = request.sandbox](expected<restore_report>& x) {
+      if (!x)
+        return;
+      x->sandbox.host = host;
+      if (x->outcome)
+        return;
+      if (x->sandbox.id != from)
+        self->state.names.drop(from, host);
+      self->state.names.learn(x->sandbox);
+    });
+}
+
+} // namespace
+
+caf::result<restore_report> on_rollback(coordinator_pointer self,
+                                        rollback_request request) {
+  if (auto good = check_name(request.tag); !good)
+    return to_caf_error(good.error());
+  return pass_switch(self, std::move(request));
+}
+
+caf::result<restore_report> on_promote(coordinator_pointer self,
+                                       promote_request request) {
+  return pass_switch(self, std::move(request));
+}
+
 } // namespace forkfleet::coordinator_work

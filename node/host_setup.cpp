@@ -110,7 +110,7 @@ status fill_storage(node_services& services, const data_directory_ptr& data,
     [records](const sandbox_record& record) -> expected<std::string> {
     if (auto saved = records->save(record); !saved)
       return tl::unexpected(saved.error());
-    return records->directory(record.id);
+    return records->directory(place_of(record));
   };
   services.forget_record = [records](const sandbox_id& id) {
     const auto known = load_sandbox_record(records->directory(id), id);

@@ -147,6 +147,10 @@ local_node_actor::behavior_type node(node_pointer self, node_settings settings,
     [self](const file_request& x) { return node_work::on_file(self, x); },
     [self](const console_request& x) { return node_work::on_console(self, x); },
     [self](const fsck_request& x) { return node_work::on_fsck(self, x); },
+    [self](const rollback_request& x) {
+      return node_work::on_rollback(self, x);
+    },
+    [self](const promote_request& x) { return node_work::on_promote(self, x); },
     [self](const tick& x) { on_tick(self, x); },
     [self](const fleet_event& x) { uplink::tell(self, x); },
     [self](const sandbox_info& x) { node_work::on_changed(self, x); },

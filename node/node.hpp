@@ -59,7 +59,7 @@ struct node_services {
   /// Makes a sandbox's directory and record, durably; gives the directory.
   std::function<expected<std::string>(const sandbox_record&)> keep_record = {};
   /// Removes both; correct when there are none.
-  std::function<void(const sandbox_id&)> forget_record = {};
+  std::function<void(const sandbox_id& place)> forget_record = {};
   std::function<microseconds()> wall = {};
   /// What of the host's memory those VMs take. Blocks. Empty: memory is not
   /// looked at, and never refused.
@@ -94,8 +94,9 @@ struct managed_sandbox {
   sandbox_record record = {}; // as it is kept on the disk
   /// Does what blocks for this sandbox: its record is used in order.
   host_worker_actor hand = {};
-  bool is_ending = false;  // its VM is being ended, or its record removed
-  bool is_waiting = false; // to be asked whether the host has its memory
+  bool is_ending = false;     // its VM is being ended, or its record removed
+  bool is_waiting = false;    // to be asked whether the host has its memory
+  std::string switching = {}; // such as "rolled back"; empty for none
 };
 
 /// A restore that this node knows, under way or ended.
@@ -172,6 +173,29 @@ struct access_state {
   bool is_reminded = false;   // that connections are to be let go
 };
 
+/// One VM takes the place of another under a name.
+struct switch_run {
+  operation_id operation = {};
+  sandbox_id name = {};
+  sandbox_id from = {};       // the promoted child's name; empty: a rollback
+  sandbox_record record = {}; // of who has the name afterwards
+  sandbox_record before = {}; // of a promoted child
+  sandbox_info info = {};
+  vmm_ptr vmm = {};
+  vmm_ptr old_vmm = {}; // of who had the name
+  host_worker_actor hand = {};
+  std::chrono::steady_clock::time_point begun = {};
+  std::chrono::steady_clock::time_point until = {};
+  microseconds started{0};
+  std::vector<caf::typed_response_promise<restore_report>> waiting = {};
+};
+
+/// Rollbacks and promotions under way.
+struct switch_state {
+  std::map<operation_id, std::shared_ptr<switch_run>> running = {};
+  std::set<sandbox_id> retiring = {}; // directories of VMs that are ended
+};
+
 /// A look at what nobody owns; one at a time.
 struct fsck_state {
   host_worker_actor hand = {};
@@ -204,6 +228,7 @@ struct node_actor_state {
   flattening_state flattening = {};
   retention_state retention = {};
   fsck_state fsck = {};
+  switch_state switches = {};
   node_load load = {};
   bool measuring = false; // a HOST WORKER is at the load
   memory_sample memory = {};

@@ -124,6 +124,8 @@ status check_names(node_pointer self, const branch_request& request) {
   const auto it = st.sandboxes.find(request.sandbox);
   if (it == st.sandboxes.end())
     return fail(ec::unknown_sandbox, request.sandbox.value);
+  if (auto fine = check_switch(it->second); !fine)
+    return fine;
   if (!it->second.handle)
     return fail(it->second.info.state == sandbox_state::starting ? ec::not_ready
                                                                  : ec::vmm_gone,

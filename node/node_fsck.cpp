@@ -111,8 +111,8 @@ void on_looked(node_pointer self, fsck_run run, const failure& outcome) {
 ledger_owners owners_of(node_pointer self) {
   const auto& st = self->state;
   auto result = ledger_owners{.has_node = true};
-  for (const auto& [id, managed] : st.sandboxes)
-    result.sandboxes.insert(id.value);
+  for (const auto& place : places_in_use(self))
+    result.sandboxes.insert(place.value);
   for (const auto& [operation, order] : st.orders)
     result.staging.insert(operation.value);
   const auto long_ago = self->clock().now() - farewell_limit;

@@ -93,14 +93,15 @@ void forget(node_pointer self, const sandbox_id& id,
   if (it == self->state.sandboxes.end())
     return then();
   it->second.is_ending = true;
-  auto job = host_job{[services = shared_services(self), id] {
-    services->forget_record(id);
+  const auto place = place_of(it->second.record);
+  auto job = host_job{[services = shared_services(self), place] {
+    services->forget_record(place);
     return host_answer{};
   }};
   run_on(self, it->second.hand, std::move(job),
-         [self, id, then](const host_answer&) {
+         [self, id, place, then](const host_answer&) {
            self->state.sandboxes.erase(id);
-           note_departed(self, id);
+           note_departed(self, place);
            uplink::tell_removed(self, id);
            count_load(self);
            then();
@@ -252,6 +253,8 @@ caf::result<done> on_stop(node_pointer self, const stop_request& request) {
   if (managed.is_ending)
     return to_caf_error(ec::not_ready,
                         request.sandbox.value + " is being stopped");
+  if (auto fine = check_switch(managed); !fine)
+    return to_caf_error(fine.error());
   managed.is_ending = true;
   auto promise = self->make_response_promise<done>();
   auto then = [self, id = request.sandbox,
@@ -302,7 +305,7 @@ void stop_all(node_pointer self, std::function<void()> then) {
 
 bool is_busy(node_pointer self) {
   const auto& st = self->state;
-  return !st.orders.empty()
+  return !st.orders.empty() || !st.switches.running.empty()
          || std::ranges::any_of(st.sandboxes, [](const auto& item) {
               return item.second.info.state == sandbox_state::starting;
             });

@@ -3,6 +3,9 @@
 // handlers of its behavior, in the order of a sandbox's life.
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "node/node.hpp"
 #include "node/retention.hpp"
 
@@ -109,6 +112,15 @@ void leave_guests(node_pointer self);
 /// Tells what nobody owns on this host, and removes it if that is asked.
 caf::result<fsck_report> on_fsck(node_pointer self,
                                  const fsck_request& request);
+/// A VM takes the place of another under a sandbox' name.
+caf::result<restore_report> on_rollback(node_pointer self,
+                                        const rollback_request& request);
+caf::result<restore_report> on_promote(node_pointer self,
+                                       const promote_request& request);
+/// not_ready while that goes on.
+status check_switch(const managed_sandbox& managed);
+/// The directories of all VMs that are, or are being made or ended.
+std::set<sandbox_id> places_in_use(node_pointer self);
 /// What this NODE owns at this moment, also what it starts or ends.
 ledger_owners owners_of(node_pointer self);
 /// What is left of this sandbox is not yet nobody's.

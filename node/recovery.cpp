@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "node/limits/sandbox_cgroups.hpp"
+#include "node/sandbox_switch.hpp"
 
 namespace forkfleet {
 
@@ -39,7 +40,10 @@ public:
 
   recovery_result run() {
     // The guests first: one may be standing still.
-    for (const auto& record : plan_.records.load_all(result_.notes))
+    auto records = plan_.records.load_all(result_.notes);
+    for (const auto& record : take_replaced(records))
+      end_replaced(record);
+    for (const auto& record : records)
       adopt(record);
     for (auto& entry : entries_) {
       if (!entry.ended)
@@ -78,6 +82,25 @@ private:
     result_.adopted.push_back(std::move(found));
   }
 
+  /// A switch was cut short: the name is another VM's.
+  void end_replaced(const sandbox_record& record) {
+    const auto what = "sandbox " + record.id.value + ": its VM in "
+                      + place_of(record).value
+                      + " was replaced, or never took its place";
+    const auto vm = find_vm(record);
+    auto ended = vm ? (*vm)->stop(in(adopt_limit)) : status{};
+    if (!vm && vm.error().code != ec::vmm_gone)
+      ended = tl::unexpected<failure>(vm.error());
+    if (!ended) {
+      result_.notes.push_back(what + ", and could not be ended: "
+                              + to_string(ended.error())
+                              + "; forkfleet fsck finds it");
+      return;
+    }
+    result_.notes.push_back(what + ": ended");
+    forget(record);
+  }
+
   /// A child that goes on with its source's entropy and names is no child.
   void end_nameless(const sandbox_record& record, vmm& vm) {
     result_.notes.push_back("sandbox " + record.id.value
@@ -102,8 +125,8 @@ private:
     if (driver == plan_.drivers.end())
       return fail(ec::unsupported, "this node has no driver called " + name);
     return driver->second->adopt(
-      {.id = record.id,
-       .directory = plan_.records.directory(record.id),
+      {.id = place_of(record),
+       .directory = plan_.records.directory(place_of(record)),
        .spec = record.spec,
        .leash_pid = plan_.leash_pid},
       in(adopt_limit));
@@ -173,7 +196,7 @@ private:
             .parent = record.parent,
             .branches = record.branches,
             .started_at = record.created_at,
-            .directory = plan_.records.directory(record.id),
+            .directory = plan_.records.directory(place_of(record)),
             .operation = record.operation,
             .identity = record.identity,
             .limits = record.limits,
@@ -188,7 +211,7 @@ private:
             remove_cgroup(record.cgroup, cgroup_patience, in(adopt_limit));
           !gone)
         return result_.notes.push_back(to_string(gone.error()));
-    if (auto removed = plan_.records.remove(record.id); !removed)
+    if (auto removed = plan_.records.remove(place_of(record)); !removed)
       result_.notes.push_back(to_string(removed.error()));
   }
 

@@ -206,6 +206,20 @@ caf::result<done> on_stop(self_ptr self, const stop_request&) {
   return promise;
 }
 
+/// Who asks has the VM from then on: nothing of ours is at work on it.
+caf::result<host_answer> on_release(self_ptr self) {
+  auto& st = self->state;
+  if (auto why = obstacle(st))
+    return to_caf_error(why);
+  st.stopping = true;
+  auto promise = self->make_response_promise<host_answer>();
+  when_free(self, [self, promise]() mutable {
+    promise.deliver(host_answer{.vmm = self->state.setup.branching.vmm});
+    self->quit();
+  });
+  return promise;
+}
+
 void on_health(self_ptr self, vmm_health health, const std::string& trouble) {
   if (!self->state.branching.empty() || self->state.stopping)
     return;
@@ -265,6 +279,7 @@ sandbox_actor::behavior_type sandbox(self_ptr self, sandbox_setup setup) {
   return {
     [self](const branch_order& order) { return on_branch(self, order); },
     [self](const stop_request& request) { return on_stop(self, request); },
+    [self](const release_request&) { return on_release(self); },
     [self](const tick&) { on_tick(self); },
   };
 }

@@ -6,6 +6,7 @@
 #include "actors/log.hpp"
 #include "node/node_work.hpp"
 #include "node/sandbox.hpp"
+#include "node/sandbox_switch.hpp"
 #include "node/snapshot_worker.hpp"
 
 namespace forkfleet::node_work {
@@ -56,7 +57,7 @@ expected<made_cgroup> limit_vm(const node_services& services,
                                const sandbox_record& record) {
   if (record.limits.empty() || !services.cgroups)
     return made_cgroup{};
-  auto made = services.cgroups->make(record.id, record.limits);
+  auto made = services.cgroups->make(place_of(record), record.limits);
   if (!made || made->unenforced.empty())
     return made;
   auto changed = record;
@@ -92,10 +93,19 @@ sandbox_setup setup_of(node_pointer self, const managed_sandbox& managed,
 
 } // namespace
 
-managed_sandbox& enlist(node_pointer self, sandbox_record record) {
+void name_cgroup(node_pointer self, sandbox_record& record) {
   const auto& cgroups = self->state.services.cgroups;
   if (record.cgroup.empty() && cgroups && !record.limits.empty())
-    record.cgroup = cgroups->path_of(record.id);
+    record.cgroup = cgroups->path_of(place_of(record));
+}
+
+managed_sandbox& enlist(node_pointer self, sandbox_record record) {
+  // A VM that was promoted may lie where the name suggests.
+  if (record.place.empty()) {
+    const auto place = free_place(record.id, places_in_use(self));
+    record.place = place == record.id ? sandbox_id{} : place;
+  }
+  name_cgroup(self, record);
   auto& managed = self->state.sandboxes[record.id];
   managed = {.info = blank_info(self, record),
              .record = record,
@@ -132,7 +142,7 @@ host_answer start_vm(const node_services& services,
   if (!directory)
     return {.outcome = directory.error()};
   const auto cgroup = limit_vm(services, record);
-  auto vm = cgroup ? (*driver)->start({.id = record.id,
+  auto vm = cgroup ? (*driver)->start({.id = place_of(record),
                                        .directory = *directory,
                                        .spec = record.spec,
                                        .snapshot = std::move(snapshot),
@@ -141,7 +151,7 @@ host_answer start_vm(const node_services& services,
                                       until)
                    : tl::unexpected(cgroup.error());
   if (!vm) {
-    services.forget_record(record.id);
+    services.forget_record(place_of(record));
     return {.outcome = vm.error()};
   }
   return {
@@ -154,7 +164,7 @@ host_answer end_vm(const node_services& services, const sandbox_record& record,
   const auto driver = driver_of(services, record);
   if (!driver)
     return {.outcome = driver.error()};
-  const auto vm = (*driver)->adopt({.id = record.id,
+  const auto vm = (*driver)->adopt({.id = place_of(record),
                                     .directory = directory,
                                     .spec = record.spec,
                                     .leash_pid = leash_pid},

@@ -13,8 +13,11 @@ namespace forkfleet::node_work {
 /// How long the start of one VM may take.
 inline constexpr auto start_limit = std::chrono::seconds{60};
 
-/// Lists a new sandbox as starting, before its VM exists; with limits, its
-/// cgroup has a name from here on.
+/// Gives the record's VM the name of a cgroup, where it has limits.
+void name_cgroup(node_pointer self, sandbox_record& record);
+
+/// Lists a new sandbox as starting, before its VM exists; it has a place, and
+/// with limits the name of a cgroup, from here on.
 managed_sandbox& enlist(node_pointer self, sandbox_record record);
 
 /// Notes what became of a VM's limits.

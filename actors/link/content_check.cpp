@@ -36,7 +36,7 @@ const walked_types& requests_of_clients() {
           events_request, cancel_request, flatten_request, verify_request,
           export_request, import_request, annotate_request, inspect_request,
           compare_request, exec_request, file_request, console_request,
-          fsck_request>();
+          fsck_request, rollback_request, promote_request>();
   return list;
 }
 
@@ -58,7 +58,8 @@ const walked_types& words_of_coordinators() {
           export_request, import_request, verify_report, archive_report,
           annotate_request, inspect_request, inspect_report, compare_request,
           compare_report, exec_request, exec_report, file_request, file_report,
-          console_request, console_report, fsck_request, fsck_report>();
+          console_request, console_report, fsck_request, fsck_report,
+          rollback_request, promote_request>();
   return list;
 }
 

@@ -23,6 +23,7 @@ std::vector<verb> exec_verbs();     // exec
 std::vector<verb> copy_verbs();     // cp
 std::vector<verb> console_verbs();  // logs
 std::vector<verb> wait_verbs();     // wait
+std::vector<verb> switch_verbs();   // rollback, promote
 std::vector<verb> removal_verbs();  // rm
 std::vector<verb> fork_verbs();     // fork
 std::vector<verb> lineage_verbs();  // tree, log, why-kept

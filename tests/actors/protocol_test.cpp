@@ -72,6 +72,8 @@ const std::tuple later_messages{
   named<console_report>{"console_report"},
   named<fsck_request>{"fsck_request"},
   named<fsck_report>{"fsck_report"},
+  named<rollback_request>{"rollback_request"},
+  named<promote_request>{"promote_request"},
 };
 // clang-format on
 

@@ -80,6 +80,12 @@ fake_node(fake_node_actor::stateful_pointer<fake_node_state> self,
     [self, script](const console_request& x) {
       return note(self, script->consoles, x);
     },
+    [self, script](const rollback_request& x) {
+      return note(self, script->rollbacks, x);
+    },
+    [self, script](const promote_request& x) {
+      return note(self, script->promotions, x);
+    },
     [self, script](const fsck_request& x) {
       return note(self, script->checks, x);
     },

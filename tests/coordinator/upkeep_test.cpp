@@ -39,6 +39,28 @@ TEST_CASE_METHOD(joined_fixture, "a check goes to the host that was named",
         == ec::invalid_request);
 }
 
+TEST_CASE_METHOD(upkeep_fixture, "who has a name after a promotion is known",
+                 "[coordinator][upkeep]") {
+  REQUIRE(tell({.host = {"h1"},
+                .incarnation = 1,
+                .sandboxes = {{.id = {"kid"}, .parent = {"old"}}}}));
+  const auto asked = ask<restore_report>(promote_request{.sandbox = {"kid"}});
+  auto& promotions = scripts.at("h1")->promotions;
+  REQUIRE(promotions.size() == 1);
+  CHECK(promotions[0].request.epoch == 3);
+  CHECK(is_valid(promotions[0].request.operation));
+  deliver("h1", promotions[0].promise,
+          restore_report{.tag = {"old"},
+                         .sandbox = {.id = {"s1"}, .parent = {"old"}}});
+  CHECK(asked->value()->sandbox.host.value == "h1");
+  CHECK(code_of(ask<restore_report>(promote_request{.sandbox = {"kid"}}))
+        == ec::unknown_sandbox);
+  const auto back =
+    ask<restore_report>(rollback_request{.sandbox = {"s1"}, .tag = {"old"}});
+  REQUIRE(scripts.at("h1")->rollbacks.size() == 1);
+  CHECK(is_pending(back));
+}
+
 TEST_CASE_METHOD(upkeep_fixture, "a cancel goes to the node that branches",
                  "[coordinator][upkeep]") {
   const auto branched = branch("op-1", "t1", "s2");

@@ -45,6 +45,8 @@ public:
     return machines_->find({id});
   }
   std::vector<sandbox_record> records() const;
+  /// How many simulated VMs have not ended.
+  std::size_t running_vms() const;
   /// The data directory.
   std::string data() const { return scratch_.path(); }
   /// Called whenever a VM takes its time.

@@ -111,6 +111,9 @@ fsck_report on_fsck(const fsck_request& x) {
   if (x.repair)
     orphan.repair = "removed";
   return {.host = x.host,
+          .counts = {{.kind = ledger_kind::staging,
+                      .state = ledger_state::orphan,
+                      .count = 1}},
           .items = {orphan},
           .repaired = x.repair ? uint64_t{1} : uint64_t{0}};
 }
@@ -156,6 +159,19 @@ coordinator_actor::behavior_type fake_coordinator(self_ptr self,
     [](const file_request&) { return file_report{}; },
     [](const console_request&) { return console_report{}; },
     [](const fsck_request& x) { return on_fsck(x); },
+    [](const rollback_request& x) -> caf::result<restore_report> {
+      if (x.tag.value == "foreign" && !x.force)
+        return to_caf_error(ec::invalid_request, "not of its lineage");
+      return restore_report{
+        .operation = x.operation,
+        .tag = x.tag,
+        .sandbox = {.id = x.sandbox, .host = {"h1"}, .parent = x.tag}};
+    },
+    [](const promote_request& x) {
+      return restore_report{.operation = x.operation,
+                            .tag = {"try-a"},
+                            .sandbox = {.id = {"web"}, .host = {"h1"}}};
+    },
     [](const nodes_request&) {
       return node_list{.nodes = {node_info{.host = {"h1"}}}};
     },

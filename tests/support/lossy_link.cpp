@@ -157,6 +157,12 @@ local_node::behavior_type node_proxy(node_proxy_pointer self,
     [self, target](const console_request& x) {
       return pass<console_report>(self, target, x);
     },
+    [self, target](const rollback_request& x) {
+      return pass<restore_report>(self, target, x);
+    },
+    [self, target](const promote_request& x) {
+      return pass<restore_report>(self, target, x);
+    },
     [self, target](const fsck_request& x) {
       return pass<fsck_report>(self, target, x);
     },
@@ -239,6 +245,12 @@ coordinator_proxy(coordinator_proxy_pointer self, const connection_ptr& line,
     },
     [self, target](const console_request& x) {
       return pass<console_report>(self, target, x);
+    },
+    [self, target](const rollback_request& x) {
+      return pass<restore_report>(self, target, x);
+    },
+    [self, target](const promote_request& x) {
+      return pass<restore_report>(self, target, x);
     },
     [self, target](const fsck_request& x) {
       return pass<fsck_report>(self, target, x);

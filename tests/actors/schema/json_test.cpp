@@ -74,7 +74,8 @@ TEMPLATE_TEST_CASE(
   export_request, import_request, archive_report, annotate_request,
   inspect_request, inspect_report, memory_run, compare_request, compare_report,
   stream_position, stream_piece, exec_request, exec_report, file_request,
-  file_report, console_request, console_report, fsck_request, fsck_report) {
+  file_report, console_request, console_report, fsck_request, fsck_report,
+  rollback_request, promote_request) {
   survives<TestType>(100);
 }
 
