@@ -168,6 +168,6 @@ TEST_CASE("type numbers never move", "[actors][protocol][safety]") {
     CHECK(message::about.name == entry.name);
   });
   CHECK(caf::type_id<node_actor>::value == handle);
-  CHECK(next == caf::first_custom_type_id + 43);
+  CHECK(next == caf::first_custom_type_id + 47);
   CHECK(caf::first_custom_type_id == 200);
 }

@@ -5,9 +5,12 @@
 
 #include <catch2/catch.hpp>
 
+#include "actors/compare_protocol.hpp"
 #include "actors/exec_protocol.hpp"
+#include "actors/fsck_protocol.hpp"
 #include "actors/membership_protocol.hpp"
 #include "actors/snapshot_protocol.hpp"
+#include "actors/switch_protocol.hpp"
 #include "tests/support/random_value.hpp"
 
 using namespace forkfleet;
