@@ -260,7 +260,7 @@ uint64_t unshared_bytes(const std::string& path) {
   auto& map = *reinterpret_cast<fiemap*>(buffer.data());
   uint64_t shared = 0;
   for (uint64_t at = 0; shared < stored;) {
-    map = {};
+    std::fill(buffer.begin(), buffer.end(), 0);
     map.fm_start = at;
     map.fm_length = FIEMAP_MAX_OFFSET - at;
     map.fm_extent_count = extents_at_once;
