@@ -91,7 +91,7 @@ void in_parallel(uint64_t count, uint64_t threads,
 
 expected<fork_samples> fork_simulated(const batch_plan& plan,
                                       branch_place& place,
-                                      const interruption& interrupted) {
+                                      const std::function<bool()>& is_over) {
   const auto host = std::make_shared<simulated_host>();
   simulated_driver driver{{.host = host, .start_cost = 0ns}};
   auto source = driver.start(simulated_plan("simulated", plan.memory_mib),
@@ -125,7 +125,7 @@ expected<fork_samples> fork_simulated(const batch_plan& plan,
           !done)
         sample.remark = to_string(done.error());
     },
-    [&] { return interrupted.came(); });
+    is_over);
   std::erase_if(samples, [](const auto& x) { return x.number == 0; });
   const auto after = read_memory_use(0);
   for (auto& x : samples) {

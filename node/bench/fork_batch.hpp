@@ -4,11 +4,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "node/bench/branch_place.hpp"
 #include "node/bench/fork_sample.hpp"
-#include "node/bench/interruption.hpp"
 
 namespace forkfleet::bench {
 
@@ -21,16 +21,17 @@ struct batch_plan {
   std::string directory = {};       // for the VMs' directories
 };
 
-/// Children of a simulated guest, in this process. An error is of the guest
+/// Children of a simulated guest, in this process. None is begun once `is_over`
+/// says so. An error is of the guest
 /// or its branch; a child's stands in its sample.
 expected<fork_samples> fork_simulated(const batch_plan& plan,
                                       branch_place& place,
-                                      const interruption& interrupted);
+                                      const std::function<bool()>& is_over);
 
 /// Children of a QEMU guest with an agent, each with an identity of its own.
 /// Same errors.
 expected<fork_samples> fork_vms(const batch_plan& plan, branch_place& place,
-                                const interruption& interrupted);
+                                const std::function<bool()>& is_over);
 
 /// Calls `work` with 0 to `count` - 1 from `threads` threads, in order of
 /// their numbers, until `stop` says so.

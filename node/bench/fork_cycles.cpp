@@ -6,11 +6,9 @@
 #include <cstdio>
 #include <filesystem>
 #include <thread>
-#include <unistd.h>
 
 #include <fmt/format.h>
 
-#include "actors/durable_file.hpp"
 #include "node/bench/guest_vm.hpp"
 #include "node/bench/host_census.hpp"
 #include "node/qemu/qemu_driver.hpp"
@@ -31,23 +29,17 @@ constexpr auto census_interval = 50ms;
 
 /// Starts a child and ends it; nothing is left of it.
 status run_cycle(vmm_driver& driver, const snapshot_files& files,
-                 const std::string& directory, bool by_signal) {
-  std::error_code problem;
-  if (auto made = make_directory(directory); !made)
-    return made;
-  start_plan what{.id = {"cycle"},
-                  .directory = directory,
-                  .snapshot = files,
-                  .leash_pid = getpid()};
-  what.spec.name = what.id;
-  what.spec.memory = {files.info.memory_bytes};
-  what.spec.vcpus = files.contract.vcpus;
+                 const std::string& parent, bool by_signal) {
+  const auto what = plan_child("cycle", parent, files);
+  if (!what)
+    return tl::unexpected(what.error());
   const auto until = clock::now() + cycle_limit;
-  const auto vm = driver.start(what, until);
+  const auto vm = driver.start(*what, until);
   if (vm && by_signal)
     kill(static_cast<pid_t>((*vm)->describe().pid), SIGKILL);
   auto ended = vm ? (*vm)->stop(until) : tl::unexpected(vm.error());
-  std::filesystem::remove_all(directory, problem);
+  std::error_code ignored;
+  std::filesystem::remove_all(what->directory, ignored);
   return ended;
 }
 
@@ -93,8 +85,7 @@ expected<cycles_result> run_cycles(const cycles_plan& plan, branch_place& place,
   const auto first = result.readings.front();
   const auto step = std::max<uint64_t>(plan.cycles / readings_wanted, 1);
   for (uint64_t cycle = 1; cycle <= plan.cycles && !is_over(); ++cycle) {
-    const auto done =
-      run_cycle(driver, files, plan.directory + "/cycle", cycle % 2 == 0);
+    const auto done = run_cycle(driver, files, plan.directory, cycle % 2 == 0);
     if (!done && ++result.failed <= remarks_max)
       result.remarks.push_back(
         fmt::format("cycle {}: {}", cycle, to_string(done.error())));

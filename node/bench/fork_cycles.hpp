@@ -9,7 +9,6 @@
 
 #include "node/bench/branch_place.hpp"
 #include "node/bench/fork_sample.hpp"
-#include "node/bench/interruption.hpp"
 
 namespace forkfleet::bench {
 

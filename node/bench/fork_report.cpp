@@ -32,11 +32,12 @@ std::size_t count_alive(const fork_samples& samples) {
     std::ranges::count_if(samples, [](const auto& x) { return x.counts_on; }));
 }
 
-std::size_t count_identities(const fork_samples& samples) {
+std::size_t count_different(const fork_samples& samples,
+                            std::string fork_sample::*member) {
   std::set<std::string> known;
   for (const auto& x : samples)
-    if (!x.identity.empty())
-      known.insert(x.identity);
+    if (!(x.*member).empty())
+      known.insert(x.*member);
   return known.size();
 }
 
@@ -124,13 +125,14 @@ text_table fork_table(const fork_results& results) {
     const auto samples = of_driver(results, driver);
     if (samples.empty())
       continue;
-    table.rows.push_back({driver, std::to_string(samples.size()),
-                          std::to_string(count_alive(samples)),
-                          std::to_string(count_identities(samples)),
-                          times_text(samples, &fork_sample::started),
-                          times_text(samples, &fork_sample::ready),
-                          bytes_text(samples, &fork_sample::pss_bytes),
-                          bytes_text(samples, &fork_sample::own_bytes)});
+    table.rows.push_back(
+      {driver, std::to_string(samples.size()),
+       std::to_string(count_alive(samples)),
+       std::to_string(count_different(samples, &fork_sample::identity)),
+       times_text(samples, &fork_sample::started),
+       times_text(samples, &fork_sample::ready),
+       bytes_text(samples, &fork_sample::pss_bytes),
+       bytes_text(samples, &fork_sample::own_bytes)});
   }
   return table;
 }
@@ -157,9 +159,15 @@ std::vector<target> fork_targets(const fork_results& results) {
     out.push_back(at_least(name + "count on from the branch point",
                            static_cast<double>(count_alive(samples)), wanted,
                            ""));
-    out.push_back(at_least(name + "have an identity that no other has",
-                           static_cast<double>(count_identities(samples)),
-                           wanted, ""));
+    out.push_back(at_least(
+      name + "have an identity that no other has",
+      static_cast<double>(count_different(samples, &fork_sample::identity)),
+      wanted, ""));
+    if (driver == drivers[1])
+      out.push_back(at_least(
+        name + "drew random bytes that no other drew",
+        static_cast<double>(count_different(samples, &fork_sample::entropy)),
+        wanted, ""));
   }
   add_cycles(results, out);
   return out;

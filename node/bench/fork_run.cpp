@@ -142,9 +142,10 @@ status fork_bench::run() {
   auto done = status{};
   if (plan_.simulated > 0 && !is_over())
     done = add("simulated", fork_simulated(batch_of(plan_.simulated), *place_,
-                                           interrupted_));
+                                           [this] { return is_over(); }));
   if (done && plan_.vms > 0 && !is_over())
-    done = add("qemu", fork_vms(batch_of(plan_.vms), *place_, interrupted_));
+    done = add("qemu", fork_vms(batch_of(plan_.vms), *place_,
+                                [this] { return is_over(); }));
   if (done && plan_.cycles > 0 && !is_over())
     done = cycle();
   results_.about.complete = !is_over();

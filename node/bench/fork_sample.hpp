@@ -25,6 +25,7 @@ struct fork_sample {
   uint64_t first_counter = 0;  // the first that was heard of the child
   bool counts_on = false;      // from the branch point, and further
   std::string identity = {};   // its own; empty: none
+  std::string entropy = {};    // what it drew after it was seeded anew
   uint64_t pss_bytes = 0;      // its share of all memory that it maps
   uint64_t own_bytes = 0;      // of that what is not in a file: its own pages
   std::string remark = {};     // what went wrong
@@ -48,6 +49,9 @@ struct fork_sample {
       field("counts_on", &fork_sample::counts_on,
             "Whether it goes on from the branch point."),
       field("identity", &fork_sample::identity, "What only it has."),
+      field("entropy", &fork_sample::entropy,
+            "Random bytes that its kernel drew after it was seeded anew; a "
+            "simulated one has none."),
       field("pss_bytes", &fork_sample::pss_bytes,
             "Its proportional share of the memory that it maps, when all of "
             "them ran."),

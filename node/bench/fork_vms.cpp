@@ -2,12 +2,11 @@
 // The children of a QEMU guest.
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <memory>
-#include <unistd.h>
 
 #include <fmt/format.h>
 
-#include "actors/durable_file.hpp"
 #include "node/agent/guest_agent.hpp"
 #include "node/agent/identity.hpp"
 #include "node/bench/fork_batch.hpp"
@@ -44,15 +43,15 @@ public:
   vm_batch(const vm_batch&) = delete;
   vm_batch& operator=(const vm_batch&) = delete;
 
-  void start(const interruption& interrupted);
+  void start(const std::function<bool()>& is_over);
   void weigh();
   void listen();
   void end();
   fork_samples take_samples();
 
 private:
-  std::string directory_of(uint64_t i) const {
-    return fmt::format("{}/child-{}", plan_.directory, i + 1);
+  static std::string name_of(uint64_t i) {
+    return fmt::format("child-{}", i + 1);
   }
   status start_one(uint64_t i);
   status listen_to(uint64_t i);
@@ -71,33 +70,26 @@ status vm_batch::start_one(uint64_t i) {
   auto& sample = samples_[i];
   const auto begun = begun_[i] = clock::now();
   const auto until = begun + vm_limit;
-  const auto directory = directory_of(i);
-  if (auto made = make_directory(directory); !made)
-    return made;
-  start_plan what{.id = {fmt::format("child-{}", i + 1)},
-                  .directory = directory,
-                  .snapshot = files_,
-                  .leash_pid = getpid()};
-  what.spec.name = what.id;
-  what.spec.memory = {files_.info.memory_bytes};
-  what.spec.vcpus = files_.contract.vcpus;
-  auto vm = driver_.start(what, until);
+  const auto what = plan_child(name_of(i), plan_.directory, files_);
+  if (!what)
+    return tl::unexpected(what.error());
+  auto vm = driver_.start(*what, until);
   if (!vm)
     return tl::unexpected(vm.error());
   vms_[i] = *vm;
   sample.started = since(begun);
   const auto receipt =
     give_identity((*vm)->describe().agent,
-                  plan_identity(what.id.value, {}, wall_time()), until);
+                  plan_identity(what->id.value, {}, wall_time()), until);
   if (!receipt)
     return tl::unexpected(receipt.error());
   sample.ready = since(begun);
-  sample.identity =
-    receipt->hostname + " " + receipt->machine_id + " " + receipt->sample;
+  sample.identity = receipt->hostname + " " + receipt->machine_id;
+  sample.entropy = receipt->sample;
   return {};
 }
 
-void vm_batch::start(const interruption& interrupted) {
+void vm_batch::start(const std::function<bool()>& is_over) {
   in_parallel(
     plan_.children, plan_.in_flight,
     [this](uint64_t i) {
@@ -106,7 +98,7 @@ void vm_batch::start(const interruption& interrupted) {
       if (const auto done = start_one(i); !done)
         samples_[i].remark = to_string(done.error());
     },
-    [&] { return interrupted.came(); });
+    is_over);
 }
 
 /// What each accounts for, while all of them run.
@@ -170,7 +162,7 @@ void vm_batch::end() {
       if (vm)
         std::ignore = vm->stop(clock::now() + ending_limit);
       std::error_code ignored;
-      std::filesystem::remove_all(directory_of(i), ignored);
+      std::filesystem::remove_all(plan_.directory + "/" + name_of(i), ignored);
     },
     [] { return false; });
 }
@@ -191,7 +183,7 @@ status wait_for_agent(const std::string& socket) {
 } // namespace
 
 expected<fork_samples> fork_vms(const batch_plan& plan, branch_place& place,
-                                const interruption& interrupted) {
+                                const std::function<bool()>& is_over) {
   qemu_driver driver{qemu_driver_settings{}};
   const auto source =
     guest_vm::start(driver, {.name = "source",
@@ -215,9 +207,9 @@ expected<fork_samples> fork_vms(const batch_plan& plan, branch_place& place,
   if (!files)
     return tl::unexpected(files.error());
   vm_batch batch{plan, *files, before ? before->counter : 0};
-  batch.start(interrupted);
+  batch.start(is_over);
   batch.weigh();
-  if (!interrupted.came())
+  if (!is_over())
     batch.listen();
   batch.end();
   return batch.take_samples();

@@ -150,6 +150,21 @@ expected<hand_capture> guest_vm::by_hand() const {
   return hand_capture::connect(directory_ + "/hand.sock");
 }
 
+expected<start_plan> plan_child(const std::string& name,
+                                const std::string& parent,
+                                const snapshot_files& files) {
+  start_plan what{.id = {name},
+                  .directory = parent + "/" + name,
+                  .snapshot = files,
+                  .leash_pid = getpid()};
+  if (auto made = make_directory(what.directory); !made)
+    return tl::unexpected(made.error());
+  what.spec.name = what.id;
+  what.spec.memory = {files.info.memory_bytes};
+  what.spec.vcpus = files.contract.vcpus;
+  return what;
+}
+
 status check_snapshot(vmm_driver& driver, const snapshot_files& files,
                       guest_plan plan, std::chrono::seconds limit) {
   plan.snapshot = files;

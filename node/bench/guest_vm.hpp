@@ -60,6 +60,11 @@ private:
   std::unique_ptr<guest::guest_watch> watch_ = {};
 };
 
+/// What a node starts a child with. Makes its directory, `parent`/`name`.
+expected<start_plan> plan_child(const std::string& name,
+                                const std::string& parent,
+                                const snapshot_files& files);
+
 /// Starts a child of a snapshot and waits until it has looked at all of its
 /// memory: snapshot_corrupt with the guest's own words when it found it torn.
 /// deadline_exceeded when it does not get so far within `limit`.

@@ -35,9 +35,9 @@ TEST_CASE("simulated children of one branch point are alive and differ",
   const scratch_directory scratch;
   const auto place = branch_place::open(scratch.path() + "/node");
   REQUIRE(place);
-  const interruption interrupted;
-  const auto samples = fork_simulated(
-    {.children = 12, .in_flight = 3, .memory_mib = 16}, **place, interrupted);
+  const auto samples =
+    fork_simulated({.children = 12, .in_flight = 3, .memory_mib = 16}, **place,
+                   [] { return false; });
   REQUIRE(samples);
   REQUIRE(samples->size() == 12);
   std::set<std::string> identities;
