@@ -125,7 +125,8 @@ TEST_CASE_METHOD(guest_fixture, "a restored guest counts on from its branch",
   REQUIRE(resumed);
   auto child = start_child();
   REQUIRE(child.watch->wait_for_counter(resumed->counter + 4000, in(60s)));
-  CHECK(child.watch->first()->counter == resumed->counter);
+  // A record that the pause cut in two is whole only in the source's output.
+  CHECK(child.watch->first()->counter - resumed->counter <= 1);
   CHECK(child.watch->log().leaps() == 0);
   CHECK(child.watch->state().errors == 0);
   CHECK(child.watch->state().sweeps > 0);
