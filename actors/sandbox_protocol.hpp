@@ -5,6 +5,7 @@
 
 #include "actors/guest_protocol.hpp"
 #include "actors/limits_protocol.hpp"
+#include "actors/network_protocol.hpp"
 
 namespace forkfleet {
 
@@ -65,6 +66,7 @@ struct sandbox_info {
   sandbox_limits limits = {};
   std::string cgroup = {};
   std::string unenforced = {};
+  sandbox_network network = {};
 
   friend bool operator==(const sandbox_info&, const sandbox_info&) = default;
   static constexpr schema::about about{"sandbox_info", "One sandbox."};
@@ -105,6 +107,7 @@ struct sandbox_info {
                     "The cgroup that its VM runs in; empty: none of its own."),
       schema::field("unenforced", &sandbox_info::unenforced,
                     "Which limits are not enforced, and why."),
+      schema::field("network", &sandbox_info::network, "How it is connected."),
     };
   }
 };

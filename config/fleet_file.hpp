@@ -14,6 +14,7 @@
 #include "actors/schema/fields.hpp"
 #include "actors/schema/shape.hpp"
 #include "config/limits_section.hpp"
+#include "config/network_section.hpp"
 
 namespace forkfleet::config {
 
@@ -197,6 +198,7 @@ struct host_section {
   uint64_t branch_queue = 64;
   std::string archives = {};
   std::string cgroup = {};
+  std::string network_range = {};
   tls_files tls = {};
 
   friend bool operator==(const host_section&, const host_section&) = default;
@@ -222,6 +224,10 @@ struct host_section {
       field("cgroup", &host_section::cgroup,
             "A cgroup v2 directory that is the node's own, with no processes "
             "in it; default: the one that the node runs in."),
+      field("network_range", &host_section::network_range,
+            "CIDR of /8 to /30: where its sandboxes get their addresses from, "
+            "two for each; not known beyond this host. Default: a /20 of "
+            "10.213.0.0/16 by its place in this list."),
       field("tls", &host_section::tls,
             "Its certificates; needed unless the coordinator is loopback."),
     };
@@ -310,6 +316,7 @@ struct sandbox_section {
   std::string binary = {};
   attach_section attach = {};
   vm_limits_section limits = {};
+  network_section network = {};
 
   friend bool operator==(const sandbox_section&,
                          const sandbox_section&) = default;
@@ -345,6 +352,7 @@ struct sandbox_section {
             "Attach to a running VM instead of starting one."),
       field("limits", &sandbox_section::limits,
             "What its VM may take of the host."),
+      field("network", &sandbox_section::network, "How it is connected."),
     };
   }
 };

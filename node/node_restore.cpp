@@ -85,6 +85,7 @@ host_answer restore_vm(const node_services& services,
     auto child = record;
     child.spec.vcpus = answer.vmm->describe().vcpus;
     child.unenforced = answer.cgroup.unenforced;
+    child.network = answer.network;
     note_finished(services, child);
   }
   return answer;
@@ -139,7 +140,7 @@ void on_started(node_pointer self, const restore_request& request,
   auto& st = self->state;
   auto& managed = st.sandboxes.at(request.sandbox);
   managed.info.directory = answer.text;
-  note_limits(managed, answer.cgroup);
+  note_made(managed.record, managed.info, answer);
   const bool is_named = !answer.outcome
                         && (request.wait == restore_wait::ready
                             || !answer.vmm->describe().agent.empty());

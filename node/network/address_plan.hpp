@@ -1,44 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pure: the names and addresses of one sandbox' network. Within, every child
 // of a snapshot has the addresses that its memory knows; outside, each has one
-// of the host's range.
+// of its host's range.
 #pragma once
 
 #include <set>
+#include <string>
+#include <string_view>
 
 #include "actors/ids.hpp"
-#include "node/network/egress_rule.hpp"
+#include "actors/network_protocol.hpp"
+#include "config/egress_rule.hpp"
 
 namespace forkfleet {
 
 /// The guest's side, the same in every namespace: what a snapshot's memory
 /// knows stays right in all of its children.
-inline constexpr uint32_t guest_gateway = 0xa9fe4d01; // 169.254.77.1
-inline constexpr uint32_t guest_address = 0xa9fe4d02; // 169.254.77.2
-inline constexpr unsigned guest_prefix = 30;
+inline constexpr const char* guest_gateway = "169.254.77.1";
+inline constexpr const char* guest_address = "169.254.77.2";
+inline constexpr unsigned guest_prefix = 29;
 inline constexpr const char* guest_mac = "02:66:66:00:00:02";
 inline constexpr const char* tap_name = "tap0";
 inline constexpr const char* inner_name = "eth0";
 
-/// One sandbox' network, as its record remembers it.
-struct network_plan {
-  std::string space = {}; // the network namespace
-  std::string outer = {}; // the veth's end on the host
-  uint32_t host_address = 0;
-  uint32_t outside_address = 0; // what the sandbox is told apart by
+/// Of a link between a host and a sandbox: pairs as of RFC 3021.
+inline constexpr unsigned pair_prefix = 31;
 
-  friend bool operator==(const network_plan&, const network_plan&) = default;
-};
+/// Gives `x` its names and the lowest free pair of `range`, for what lies at
+/// `place` of the node whose data directory is `data`. `taken` has addresses
+/// of sandboxes. host_full when there is none.
+status plan_addresses(sandbox_network& x, const ipv4_network& range,
+                      const std::set<uint32_t>& taken, std::string_view data,
+                      const sandbox_id& place);
 
-/// The lowest free pair of `range`, for `id` of the node whose data directory
-/// is `data`. `taken` has outside addresses. host_full when there is none.
-expected<network_plan> plan_network(const ipv4_network& range,
-                                    const std::set<uint32_t>& taken,
-                                    std::string_view data,
-                                    const sandbox_id& id);
+/// Whether a link of this host leads to a sandbox, of whichever node.
+bool is_network_link(std::string_view name);
 
-/// What the names of a node's things begin with: no longer than the kernel
-/// takes for an interface, with the sandbox' own hash behind it.
+/// What the names of a node's things begin with; the sandbox' own hash is
+/// behind it, and all is no longer than the kernel takes for an interface.
 std::string network_prefix(std::string_view data);
 
 } // namespace forkfleet

@@ -49,29 +49,40 @@ TEST_CASE("no two sandboxes of a host have an address in common",
       taken.erase(taken.begin());
       continue;
     }
-    const auto plan =
-      plan_network(range, taken, "/data", {"s" + std::to_string(i)});
-    if (!plan) {
-      REQUIRE(plan.error().code == ec::host_full);
+    auto plan = sandbox_network{};
+    const auto found = plan_addresses(plan, range, taken, "/data",
+                                      {"s" + std::to_string(i)});
+    if (!found) {
+      REQUIRE(found.error().code == ec::host_full);
       REQUIRE(taken.size() == 128);
       continue;
     }
-    REQUIRE(plan->outside_address == plan->host_address + 1);
-    REQUIRE(plan->host_address >= range.address);
-    REQUIRE(plan->outside_address < range.address + 256);
-    REQUIRE(plan->outer.size() < 16); // IFNAMSIZ
-    REQUIRE(taken.insert(plan->outside_address).second);
-    REQUIRE_FALSE(taken.contains(plan->host_address));
+    const auto host = parse_network(plan.host_address).value().address;
+    const auto own = parse_network(plan.address).value().address;
+    REQUIRE(own == host + 1);
+    REQUIRE(contains(range, host));
+    REQUIRE(contains(range, own));
+    REQUIRE(is_network_link(plan.space));
+    REQUIRE(plan.space.size() < 16); // IFNAMSIZ
+    REQUIRE(taken.insert(own).second);
+    REQUIRE_FALSE(taken.contains(host));
   }
 }
 
 TEST_CASE("what is not allowed is dropped", "[node][network][safety]") {
-  const auto plan = network_plan{.outside_address = 0x0a630001};
-  const auto text = nft_rules(plan, {parse_egress("10.0.0.0/8:80").value(),
-                                     parse_egress("192.0.2.1").value()});
+  const auto plan = sandbox_network{.address = "10.99.0.1",
+                                    .egress = {"10.0.0.0/8:80", "192.0.2.1",
+                                               "169.254.169.254:80"}};
+  const auto text = space_rules(plan).value();
   CHECK(text.find("hook forward priority 0; policy drop;") != text.npos);
   CHECK(text.find("hook input priority 0; policy drop;") != text.npos);
   CHECK(text.find("ip daddr 10.0.0.0/8 tcp dport 80 accept") != text.npos);
   CHECK(text.find("ip daddr 192.0.2.1/32 accept") != text.npos);
-  CHECK(text.find("snat to 10.99.0.1") != text.npos);
+  CHECK(text.find("snat ip to 10.99.0.1") != text.npos);
+  // What leads to a cloud's secrets must be named.
+  const auto named = text.find("ip daddr 169.254.169.254/32");
+  const auto closed = text.find("ip daddr 169.254.0.0/16 drop");
+  CHECK(named < closed);
+  CHECK(closed < text.find("ip daddr 10.0.0.0/8"));
+  CHECK_FALSE(space_rules({.egress = {"everything"}}));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "node/network/egress_rule.hpp"
+#include "config/egress_rule.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -87,6 +88,17 @@ expected<egress_rule> parse_egress(std::string_view text) {
   if (result.protocol != "tcp" && result.protocol != "udp")
     return wrong(text, "has a protocol other than tcp and udp");
   return result;
+}
+
+bool contains(const ipv4_network& x, uint32_t address) {
+  return address >= x.address && address - x.address < x.size();
+}
+
+bool reaches_all(const std::vector<std::string>& egress) {
+  return std::ranges::any_of(egress, [](const std::string& text) {
+    const auto rule = parse_egress(text);
+    return rule && rule->to.prefix == 0 && rule->port == 0;
+  });
 }
 
 } // namespace forkfleet

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "actors/error.hpp"
 
@@ -28,6 +29,8 @@ expected<ipv4_network> parse_network(std::string_view text);
 std::string address_text(uint32_t address);
 std::string to_string(const ipv4_network& x);
 
+bool contains(const ipv4_network& x, uint32_t address);
+
 /// One entry of the allow list.
 struct egress_rule {
   ipv4_network to = {};
@@ -39,5 +42,8 @@ struct egress_rule {
 
 /// Without a protocol a port is tcp's.
 expected<egress_rule> parse_egress(std::string_view text);
+
+/// Whether one of these entries is the whole of IPv4, on every port.
+bool reaches_all(const std::vector<std::string>& egress);
 
 } // namespace forkfleet
