@@ -187,11 +187,11 @@ TEST_CASE_METHOD(vm_fixture,
   const auto disk =
     unique_fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
   REQUIRE(::ftruncate(disk.get(), 1 << 20) == 0);
-  with_disk.spec.qemu_arguments = {
-    "-blockdev",
-    "driver=file,node-name=own,filename=" + path
-      + ",read-only=" + (is_readonly ? "on" : "off"),
-    "-device", "virtio-blk-device,drive=own"};
+  with_disk.spec.qemu_arguments = {"-blockdev",
+                                   "driver=file,node-name=own,filename=" + path
+                                     + ",read-only="
+                                     + (is_readonly ? "on" : "off"),
+                                   "-device", "virtio-blk-device,drive=own"};
   const auto vm = start(with_disk);
   auto made = make_snapshot("one", *vm);
   const auto prepared = vm->prepare(made.plan(branch_mode::live), soon());
