@@ -50,6 +50,19 @@ struct access_fixture {
     bool was_late = false;
   };
 
+  /// Looks until something is told.
+  void wait_for_output(const exec_request& request) {
+    for (const auto until = steady_clock::now() + patience;
+         steady_clock::now() < until;) {
+      const auto report = exec(request, exec_action::look);
+      REQUIRE(report);
+      if (!report->output.content.empty())
+        return;
+      std::this_thread::sleep_for(5ms);
+    }
+    FAIL("it said nothing");
+  }
+
   /// Looks until all is told.
   ending wait(exec_request request) {
     auto result = ending{};
@@ -227,9 +240,10 @@ TEST_CASE_METHOD(access_fixture, "the guest ends what takes too long",
 TEST_CASE_METHOD(access_fixture, "a kill ends the whole process group",
                  "[node][access][safety]") {
   const auto mark = guest.here("/run/forkfleet/mark");
-  const auto request = script("trap '' TERM; (sleep 4; echo x >'" + mark
-                              + "') & while :; do sleep 1; done");
+  const auto request = script("trap '' TERM; echo armed; (sleep 4; echo x >'"
+                              + mark + "') & while :; do sleep 1; done");
   REQUIRE(exec(request, exec_action::start));
+  wait_for_output(request);
   const auto refused = exec(request, exec_action::forget);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ec::invalid_request);
