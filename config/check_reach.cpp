@@ -18,7 +18,10 @@ std::string range_path(std::size_t host) {
 }
 
 void check_range(checker& run, std::size_t i) {
-  const auto range = parse_network(run.fleet.hosts[i].network_range);
+  const auto& text = run.fleet.hosts[i].network_range;
+  if (text.empty())
+    return;
+  const auto range = parse_network(text);
   if (!range)
     return run.report(range_path(i), range.error().message,
                       "such as 10.213.0.0/20");

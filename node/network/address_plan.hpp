@@ -20,6 +20,7 @@ inline constexpr const char* guest_gateway = "169.254.77.1";
 inline constexpr const char* guest_address = "169.254.77.2";
 inline constexpr unsigned guest_prefix = 29;
 inline constexpr const char* guest_mac = "02:66:66:00:00:02";
+inline constexpr const char* gateway_mac = "02:66:66:00:00:01";
 inline constexpr const char* tap_name = "tap0";
 inline constexpr const char* inner_name = "eth0";
 

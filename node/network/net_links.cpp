@@ -63,9 +63,10 @@ expected<socket_ptr> open_socket() {
   return socket;
 }
 
-expected<text_ptr> parse_address(const std::string& text) {
+expected<text_ptr> parse_address(const std::string& text,
+                                 int family = AF_INET) {
   nl_addr* result = nullptr;
-  if (const int code = nl_addr_parse(text.c_str(), AF_INET, &result); code < 0)
+  if (const int code = nl_addr_parse(text.c_str(), family, &result); code < 0)
     return fail(ec::invalid_request,
                 fmt::format("{}: {}", text, nl_geterror(code)));
   return text_ptr{result};
@@ -185,6 +186,19 @@ status make_tap(const std::string& name) {
   if (::ioctl(device.get(), TUNSETPERSIST, 1) != 0)
     return tl::unexpected(errno_failure(errno, "keeping the tap " + name));
   return {};
+}
+
+status set_mac(const std::string& name, const std::string& mac) {
+  return with_link(name, [&](nl_sock* socket, int number) -> status {
+    const auto wanted = parse_address(mac, AF_LLC);
+    if (!wanted)
+      return tl::unexpected(wanted.error());
+    const auto change = link_ptr{rtnl_link_alloc()};
+    rtnl_link_set_ifindex(change.get(), number);
+    rtnl_link_set_addr(change.get(), wanted->get());
+    return outcome(rtnl_link_change(socket, change.get(), change.get(), 0),
+                   "the Ethernet address of " + name);
+  });
 }
 
 status set_up_link(const std::string& name, const std::string& address,

@@ -37,6 +37,9 @@ status make_pair(const std::string& outer, const std::string& inner,
 /// Makes a tap that stays without a process, and ends with its namespace.
 status make_tap(const std::string& name);
 
+/// Gives a link this Ethernet address.
+status set_mac(const std::string& name, const std::string& mac);
+
 /// Gives a link this IPv4 address and no other, and sets it up.
 status set_up_link(const std::string& name, const std::string& address,
                    unsigned prefix);

@@ -53,6 +53,9 @@ status fill_space(const sandbox_network& x) {
     return loaded;
   if (auto made = make_tap(tap_name); !made)
     return made;
+  // A child's guest knows it from its source.
+  if (auto set = set_mac(tap_name, gateway_mac); !set)
+    return set;
   if (auto up = set_up_link("lo"); !up)
     return up;
   if (auto up = set_up_link(tap_name, guest_gateway, guest_prefix); !up)
@@ -62,6 +65,18 @@ status fill_space(const sandbox_network& x) {
   if (auto routed = set_default_route(x.host_address, inner_name); !routed)
     return routed;
   return allow_forwarding();
+}
+
+/// A link to an earlier namespace of this name ends with that, some day.
+status join_space(const sandbox_network& x) {
+  const auto is_within = run_in_space(x.space, []() -> status {
+    return has_link(inner_name) ? status{} : fail(ec::io_failed, inner_name);
+  });
+  if (is_within && has_link(x.space))
+    return {};
+  if (auto removed = remove_link(x.space); !removed)
+    return removed;
+  return make_pair(x.space, inner_name, space_path(x.space));
 }
 
 constexpr uint64_t gone_number = UINT64_MAX;
@@ -219,8 +234,8 @@ status sandbox_networks::make(const sandbox_network& x) {
     return ready;
   if (auto made = make_space(x.space); !made)
     return made;
-  if (auto made = make_pair(x.space, inner_name, space_path(x.space)); !made)
-    return made;
+  if (auto joined = join_space(x); !joined)
+    return joined;
   auto filled = run_in_space(x.space, [&x] { return fill_space(x); });
   return filled ? set_up_link(x.space, x.host_address, pair_prefix) : filled;
 }
