@@ -101,8 +101,8 @@ void check_driver(checker& run, const sandbox_section& x,
   if (x.driver == driver_kind::simulated)
     check_unused(run, x, path, "for a simulated sandbox",
                  {"initrd", "append", "accelerator", "disks", "debug_console",
-                  "guest_agent", "qemu_arguments", "binary", "attach",
-                  "limits", "network"});
+                  "guest_agent", "qemu_arguments", "binary", "attach", "limits",
+                  "network"});
   else if (is_attached)
     check_unused(run, x, path, "for a VM that somebody else started",
                  {"kernel", "initrd", "append", "machine", "accelerator",

@@ -127,7 +127,8 @@ status fill_storage(node_services& services, const data_directory_ptr& data,
       return tl::unexpected(saved.error());
     return records->directory(place_of(record));
   };
-  services.forget_record = [records, networks = services.networks](const sandbox_id& id) {
+  services.forget_record = [records, networks = services.networks](
+                             const sandbox_id& id) {
     if (const auto known = load_sandbox_record(records->directory(id), id))
       remove_surroundings(*known, *networks);
     if (auto removed = records->remove(id); !removed)

@@ -72,8 +72,8 @@ expected<made_cgroup> limit_vm(const node_services& services,
 expected<sandbox_network>
 plan_network(const node_services& services, const sandbox_record& record,
              const std::optional<snapshot_files>& snapshot) {
-  const auto wanted = snapshot ? network_of(snapshot->contract).mode
-                               : record.spec.network.mode;
+  const auto wanted =
+    snapshot ? network_of(snapshot->contract).mode : record.spec.network.mode;
   if (wanted == network_mode::none)
     return sandbox_network{};
   if (!services.networks)

@@ -8,6 +8,10 @@
 #include <ifaddrs.h>
 #include <linux/if_tun.h>
 #include <memory>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
 #include <net/if.h>
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
@@ -15,10 +19,6 @@
 #include <netlink/route/link/veth.h>
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-#include <fmt/format.h>
 
 #include "actors/unique_fd.hpp"
 
@@ -58,8 +58,7 @@ expected<socket_ptr> open_socket() {
   if (!socket)
     return fail(ec::io_failed, "no memory for a netlink socket");
   if (const int code = nl_connect(socket.get(), NETLINK_ROUTE); code < 0)
-    return fail(ec::io_failed,
-                fmt::format("rtnetlink: {}", nl_geterror(code)));
+    return fail(ec::io_failed, fmt::format("rtnetlink: {}", nl_geterror(code)));
   return socket;
 }
 
@@ -137,8 +136,7 @@ expected<std::vector<link_address>> link_addresses() {
   ifaddrs* list = nullptr;
   if (::getifaddrs(&list) != 0)
     return tl::unexpected(errno_failure(errno, "this host's addresses"));
-  const auto owner =
-    std::unique_ptr<ifaddrs, with<::freeifaddrs>>{list};
+  const auto owner = std::unique_ptr<ifaddrs, with<::freeifaddrs>>{list};
   std::vector<link_address> result;
   for (const auto* x = list; x; x = x->ifa_next) {
     if (!x->ifa_addr || x->ifa_addr->sa_family != AF_INET)
@@ -164,9 +162,9 @@ status make_pair(const std::string& outer, const std::string& inner,
   const auto peer = link_ptr{rtnl_link_veth_get_peer(link.get())};
   rtnl_link_set_name(peer.get(), inner.c_str());
   rtnl_link_set_ns_fd(peer.get(), file.get());
-  return outcome(rtnl_link_add(socket->get(), link.get(),
-                               NLM_F_CREATE | NLM_F_EXCL),
-                 "making the link " + outer);
+  return outcome(
+    rtnl_link_add(socket->get(), link.get(), NLM_F_CREATE | NLM_F_EXCL),
+    "making the link " + outer);
 }
 
 status make_tap(const std::string& name) {

@@ -32,8 +32,7 @@ expected<std::string> accept_lines(const std::vector<std::string>& egress) {
       return tl::unexpected(rule.error());
     (is_link_local(rule->to) ? named : others) += accept_line(*rule);
   }
-  return named
-         + fmt::format("    ip daddr {} drop\n", to_string(link_local))
+  return named + fmt::format("    ip daddr {} drop\n", to_string(link_local))
          + others;
 }
 
@@ -73,10 +72,9 @@ expected<std::string> space_rules(const sandbox_network& x) {
 )";
   using namespace fmt::literals;
   return fresh_table(rules_table)
-         + fmt::format(text, "table"_a = rules_table,
-                       "inner"_a = inner_name, "tap"_a = tap_name,
-                       "host"_a = x.host_address, "guest"_a = guest_address,
-                       "gateway"_a = guest_gateway,
+         + fmt::format(text, "table"_a = rules_table, "inner"_a = inner_name,
+                       "tap"_a = tap_name, "host"_a = x.host_address,
+                       "guest"_a = guest_address, "gateway"_a = guest_gateway,
                        "address"_a = x.address, "accepted"_a = *accepted);
 }
 
@@ -95,8 +93,7 @@ std::string host_rules(const std::string& prefix, const ipv4_network& range) {
 )";
   using namespace fmt::literals;
   return fresh_table(prefix)
-         + fmt::format(text, "prefix"_a = prefix,
-                       "range"_a = to_string(range));
+         + fmt::format(text, "prefix"_a = prefix, "range"_a = to_string(range));
 }
 
 std::string drop_host_rules(const std::string& prefix) {

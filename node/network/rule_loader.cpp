@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+
 #include <nftables/libnftables.h>
 
 #include "actors/schema/json.hpp"
@@ -28,8 +29,7 @@ std::string one_line(std::string text) {
 
 expected<std::string> run_commands(const std::string& commands, bool as_json) {
   const std::lock_guard lock{library_mutex};
-  const auto context =
-    context_ptr{nft_ctx_new(NFT_CTX_DEFAULT), &nft_ctx_free};
+  const auto context = context_ptr{nft_ctx_new(NFT_CTX_DEFAULT), &nft_ctx_free};
   if (!context || nft_ctx_buffer_output(context.get()) != 0
       || nft_ctx_buffer_error(context.get()) != 0)
     return fail(ec::io_failed, "libnftables cannot be used");

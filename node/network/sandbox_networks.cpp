@@ -144,8 +144,8 @@ sandbox_networks::plan(const config::network_section& wanted,
     result.mode =
       obstacle_.empty() ? network_mode::isolated : network_mode::user;
     if (!obstacle_.empty())
-      add_note(result, "no network namespace, but user-mode networking: "
-                         + obstacle_);
+      add_note(result,
+               "no network namespace, but user-mode networking: " + obstacle_);
   }
   return place(std::move(result), at);
 }
@@ -263,8 +263,8 @@ expected<std::vector<network_thing>> look_at_networks(const std::string& data) {
     if (const auto number = number_of(where); number != gone_number)
       result.push_back({std::move(where), std::move(space), number});
   };
-  for (const auto& name : list_directory(spaces_directory)
-                            .value_or(std::vector<std::string>{}))
+  for (const auto& name :
+       list_directory(spaces_directory).value_or(std::vector<std::string>{}))
     if (name.starts_with(prefix))
       add(space_path(name), name);
   for (const auto& name : link_names())

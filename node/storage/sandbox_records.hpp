@@ -26,10 +26,10 @@ struct sandbox_record {
   uint64_t branches = 0;      // sealed of it
   identity_receipt identity = {};
   sandbox_limits limits = {};
-  std::string cgroup = {};     // its path, from before it is made
-  std::string unenforced = {}; // which limits, and why
+  std::string cgroup = {};      // its path, from before it is made
+  std::string unenforced = {};  // which limits, and why
   sandbox_network network = {}; // from before it is made
-  sandbox_id place = {};       // empty: the id
+  sandbox_id place = {};        // empty: the id
   uint64_t life = 0;
   operation_id switched_by = {};
 

@@ -78,9 +78,9 @@ private:
         continue;
       sockaddr_in peer = {};
       socklen_t size = sizeof peer;
-      const auto guest = unique_fd{::accept4(
-        socket_.get(), reinterpret_cast<sockaddr*>(&peer), &size,
-        SOCK_CLOEXEC)};
+      const auto guest =
+        unique_fd{::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&peer),
+                            &size, SOCK_CLOEXEC)};
       const auto text = "seen as " + text_of(peer) + "\n";
       [[maybe_unused]] const auto told =
         ::write(guest.get(), text.data(), text.size());
@@ -229,7 +229,8 @@ TEST_CASE("children keep their addresses and reach what is allowed",
         == std::string::npos);
 
   fleet.need({"branch", "box", "--tag", "warm"});
-  fleet.need({"fork", "warm", "--count", "2", "--name", "kid", "--wait", "ready"});
+  fleet.need(
+    {"fork", "warm", "--count", "2", "--name", "kid", "--wait", "ready"});
   const auto names = std::vector<std::string>{"box", "kid-1", "kid-2"};
   std::set<std::string> addresses;
   for (const auto& name : names) {
@@ -272,6 +273,42 @@ TEST_CASE("children keep their addresses and reach what is allowed",
   fleet.need({"fsck", "--young", "5s"});
   fleet.need({"stop", "box"});
   fleet.need({"stop", "kid-2"});
+  CHECK(fleet.things() == 0);
+}
+
+TEST_CASE("networks of children whose node is killed are whole or gone",
+          "[end_to_end][vm][network][kill][safety]") {
+  if (!can_run())
+    return;
+  network_fleet fleet{with_network("box", "namespace", "'192.0.2.2'")};
+  fleet.start();
+  fleet.need({"wait", "box", "--for", "ready", "--timeout", "120s"});
+  fleet.need({"branch", "box", "--tag", "warm"});
+  auto fork = program_run{{program_path("forkfleet"), "--coordinator",
+                           "127.0.0.1:" + std::to_string(fleet.port()), "fork",
+                           "warm", "--count", "6", "--name", "kid",
+                           "--in-flight", "6", "--wait", "started"},
+                          fleet.log_of("fork")};
+  // Namespaces and links of the first three are there, or in the making.
+  REQUIRE(eventually([&] { return fleet.things() > 8; }));
+  fleet.kill_node("h1");
+  fork.end(SIGKILL);
+  fleet.start_node("h1");
+  REQUIRE(eventually([&] { return fleet.is_ready(); }));
+  fleet.need({"fsck", "--young", "5s"});
+  const auto all = fleet.ask<sandbox_list>(sandboxes_request{}, 10s);
+  REQUIRE(all);
+  std::size_t expected = 1;
+  for (const auto& x : all->sandboxes) {
+    INFO(x.id.value);
+    expected += x.network.space.empty() ? 0 : 2;
+    if (x.state != sandbox_state::running)
+      continue;
+    CHECK(fleet.heard_by(x.id.value, far_side, open_port) == seen_by_far);
+  }
+  CHECK(fleet.things() == expected);
+  for (const auto& x : all->sandboxes)
+    fleet.need({"stop", x.id.value});
   CHECK(fleet.things() == 0);
 }
 

@@ -50,8 +50,8 @@ TEST_CASE("no two sandboxes of a host have an address in common",
       continue;
     }
     auto plan = sandbox_network{};
-    const auto found = plan_addresses(plan, range, taken, "/data",
-                                      {"s" + std::to_string(i)});
+    const auto found =
+      plan_addresses(plan, range, taken, "/data", {"s" + std::to_string(i)});
     if (!found) {
       REQUIRE(found.error().code == ec::host_full);
       REQUIRE(taken.size() == 128);
@@ -70,9 +70,9 @@ TEST_CASE("no two sandboxes of a host have an address in common",
 }
 
 TEST_CASE("what is not allowed is dropped", "[node][network][safety]") {
-  const auto plan = sandbox_network{.address = "10.99.0.1",
-                                    .egress = {"10.0.0.0/8:80", "192.0.2.1",
-                                               "169.254.169.254:80"}};
+  const auto plan = sandbox_network{
+    .address = "10.99.0.1",
+    .egress = {"10.0.0.0/8:80", "192.0.2.1", "169.254.169.254:80"}};
   const auto text = space_rules(plan).value();
   CHECK(text.find("hook forward priority 0; policy drop;") != text.npos);
   CHECK(text.find("hook input priority 0; policy drop;") != text.npos);

@@ -77,8 +77,7 @@ TEST_CASE("a guest has one network device, whatever is behind it",
   auto x = machine_of(section(), "tcg", 0);
   auto argv = command_line(x, {"q", ""});
   CHECK(std::count(argv.begin(), argv.end(), "-netdev") == 0);
-  const auto* device =
-    "virtio-net-device,netdev=net0,mac=02:66:66:00:00:02";
+  const auto* device = "virtio-net-device,netdev=net0,mac=02:66:66:00:00:02";
   x.network = network_mode::isolated;
   argv = command_line(x, {"q", ""});
   CHECK(has_pair(argv, "-device", device));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real links, rules and namespaces, all within a namespace that the test
 // made.
+#include "node/network/sandbox_networks.hpp"
+
 #include <algorithm>
 #include <exception>
 #include <functional>
@@ -10,7 +12,6 @@
 #include "node/network/net_links.hpp"
 #include "node/network/net_space.hpp"
 #include "node/network/rule_loader.hpp"
-#include "node/network/sandbox_networks.hpp"
 #include "tests/support/scratch.hpp"
 #include "tests/support/skip.hpp"
 
@@ -123,9 +124,8 @@ TEST_CASE_METHOD(networks_fixture, "what was cut short is completed",
       return run_in_space(x.space, [] { return remove_link("tap0"); });
     },
     [](const auto& x) {
-      return run_in_space(x.space, [] {
-        return load_rules("flush ruleset\n");
-      });
+      return run_in_space(x.space,
+                          [] { return load_rules("flush ruleset\n"); });
     },
   }));
   on_host([this, &harm] {
@@ -163,7 +163,8 @@ TEST_CASE_METHOD(networks_fixture, "an address moves with a name",
   });
 }
 
-TEST_CASE_METHOD(networks_fixture, "addresses that are somebody else's are left",
+TEST_CASE_METHOD(networks_fixture,
+                 "addresses that are somebody else's are left",
                  "[node][network][safety]") {
   if (!can_run())
     return;
