@@ -171,8 +171,12 @@ host_answer start_vm(const node_services& services, sandbox_record record,
     return {.outcome = network.error()};
   record.network = std::move(*network);
   auto directory = services.keep_record(record);
-  if (!directory)
+  if (!directory) {
+    // Nothing of it was made; its addresses are free again.
+    if (services.networks)
+      static_cast<void>(services.networks->remove(record.network).has_value());
     return {.outcome = directory.error()};
+  }
   auto made = make_surroundings(services, record);
   auto vm = made ? (*driver)->start({.id = place_of(record),
                                      .directory = *directory,
