@@ -201,5 +201,14 @@ template expected<inspect_report> client::ask(const inspect_request&,
                                               milliseconds);
 template expected<compare_report> client::ask(const compare_request&,
                                               milliseconds);
+template expected<exec_report> client::ask(const exec_request&, milliseconds);
+template expected<file_report> client::ask(const file_request&, milliseconds);
+template expected<console_report> client::ask(const console_request&,
+                                              milliseconds);
+template expected<restore_report> client::ask(const rollback_request&,
+                                              milliseconds);
+template expected<restore_report> client::ask(const promote_request&,
+                                              milliseconds);
+template expected<fsck_report> client::ask(const fsck_request&, milliseconds);
 
 } // namespace forkfleet

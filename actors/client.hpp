@@ -7,9 +7,12 @@
 #include <memory>
 
 #include "actors/branch_protocol.hpp"
+#include "actors/exec_protocol.hpp"
 #include "actors/fleet_protocol.hpp"
+#include "actors/fsck_protocol.hpp"
 #include "actors/link/endpoint.hpp"
 #include "actors/snapshot_protocol.hpp"
+#include "actors/switch_protocol.hpp"
 
 namespace forkfleet {
 
@@ -35,13 +38,15 @@ public:
   /// Asks the coordinator and waits at most `timeout` for the answer, after
   /// at most `connect` for a connection. Only the pairs of `client_api` are
   /// and `upkeep_api` are there: branch_request gives branch_report,
-  /// operation_query operation_status, restore_request restore_report,
-  /// stop_request, remove_request, cancel_request and flatten_request done,
-  /// verify_request verify_report, export_request and import_request
-  /// archive_report, the list requests their lists, events_request event_list.
-  /// Errors are the coordinator's own; node_down and deadline_exceeded mean
-  /// that the outcome is unknown when the request was sent; not_ready and
-  /// not_permitted that it was not.
+  /// operation_query operation_status, restore_request, rollback_request and
+  /// promote_request restore_report, stop_request, remove_request,
+  /// cancel_request and flatten_request done, verify_request verify_report,
+  /// export_request and import_request archive_report, exec_request
+  /// exec_report, file_request file_report, console_request console_report,
+  /// fsck_request fsck_report, the list requests their lists, events_request
+  /// event_list. Errors are the coordinator's own; node_down and
+  /// deadline_exceeded mean that the outcome is unknown when the request was
+  /// sent; not_ready and not_permitted that it was not.
   template <class Reply, class Request>
   expected<Reply> ask(const Request& request,
                       std::chrono::milliseconds timeout);

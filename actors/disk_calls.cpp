@@ -136,6 +136,11 @@ int rename(const char* from, const char* to, unsigned flags) {
               });
 }
 
+int link(const char* from, const char* to) {
+  return pass({.what = act::link, .path = from, .to = to},
+              [&] { return ::link(from, to); });
+}
+
 int remove(const char* path) {
   return remove_at(AT_FDCWD, path, 0);
 }

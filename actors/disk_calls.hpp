@@ -23,6 +23,7 @@ enum class act : uint8_t {
   write_out, // sync_file_range(2): a hint, not a promise
   sync,
   rename,
+  link,
   remove,
 };
 
@@ -33,7 +34,7 @@ inline constexpr uint64_t at_position = ~uint64_t{0};
 struct call {
   act what = act::write;
   int fd = -1;                // the file; of remove: where `path` begins
-  std::string_view path = {}; // what is made, renamed or removed
+  std::string_view path = {}; // what is made, renamed, linked or removed
   std::string_view to = {};   // its new name
   const void* data = nullptr; // what is written
   uint64_t offset = 0;
@@ -77,6 +78,8 @@ int sync_data(int fd);
 int sync_all(int fd);
 /// renameat2(2) of two paths.
 int rename(const char* from, const char* to, unsigned flags = 0);
+/// link(2): one more name for a file.
+int link(const char* from, const char* to);
 int remove(const char* path);
 /// unlinkat(2).
 int remove_at(int parent, const char* name, int flags);

@@ -28,6 +28,7 @@ enum class ec : uint8_t {
   not_permitted = 16,
   unknown_operation = 17,
   cancelled = 18,
+  limit_reached = 19,
   // 20: try again later, with the same operation id
   node_busy = 20,
   branch_in_progress = 21,
@@ -45,6 +46,7 @@ enum class ec : uint8_t {
   interrupted = 44,
   quota_exceeded = 45,
   vmm_gone = 46,
+  host_full = 47,
   // 50: a person is needed
   guest_stuck = 50,
   snapshot_corrupt = 51,
@@ -83,6 +85,7 @@ constexpr auto enum_table(ec) {
     {not_permitted, "not_permitted"},
     {unknown_operation, "unknown_operation"},
     {cancelled, "cancelled"},
+    {limit_reached, "limit_reached"},
     {node_busy, "node_busy"},
     {branch_in_progress, "branch_in_progress"},
     {shutting_down, "shutting_down"},
@@ -97,6 +100,7 @@ constexpr auto enum_table(ec) {
     {interrupted, "interrupted"},
     {quota_exceeded, "quota_exceeded"},
     {vmm_gone, "vmm_gone"},
+    {host_full, "host_full"},
     {guest_stuck, "guest_stuck"},
     {snapshot_corrupt, "snapshot_corrupt"},
   });

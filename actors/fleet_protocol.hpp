@@ -32,6 +32,8 @@ struct node_load {
   uint64_t snapshots = 0;
   uint64_t disk_free_bytes = 0;
   uint64_t memory_free_bytes = 0;
+  uint64_t memory_used_bytes = 0;
+  uint64_t memory_promised_bytes = 0;
 
   friend bool operator==(const node_load&, const node_load&) = default;
   static constexpr schema::about about{"node_load", "What a node can take."};
@@ -46,6 +48,10 @@ struct node_load {
                     "Free space where snapshots lie."),
       schema::field("memory_free_bytes", &node_load::memory_free_bytes,
                     "Memory that the host could still give."),
+      schema::field("memory_used_bytes", &node_load::memory_used_bytes,
+                    "Memory that its VMs take, shared pages by their share."),
+      schema::field("memory_promised_bytes", &node_load::memory_promised_bytes,
+                    "Memory that they may come to take beyond that."),
     };
   }
 };
@@ -59,6 +65,7 @@ struct node_info {
   std::string data = {};
   std::string file_system = {};
   std::string accelerator = {};
+  std::string limits = {};
   node_load load = {};
   milliseconds silence{0};
 
@@ -75,6 +82,8 @@ struct node_info {
       schema::field("file_system", &node_info::file_system,
                     "Where its snapshots lie."),
       schema::field("accelerator", &node_info::accelerator, "kvm or tcg."),
+      schema::field("limits", &node_info::limits,
+                    "Which limits of VMs it can enforce, or why none."),
       schema::field("load", &node_info::load, "What it can take."),
       schema::field("silence_ms", &node_info::silence,
                     "Since its last heartbeat."),

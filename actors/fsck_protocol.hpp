@@ -18,7 +18,8 @@ enum class ledger_kind : uint8_t {
   staging,
   operation,
   capture,
-  file
+  file,
+  cgroup
 };
 
 constexpr auto enum_table(ledger_kind) {
@@ -31,6 +32,7 @@ constexpr auto enum_table(ledger_kind) {
     {operation, "operation", "a file of the journal"},
     {capture, "capture", "capture space in memory"},
     {file, "file", "any other file of the data directory"},
+    {cgroup, "cgroup", "the cgroup of one sandbox"},
   });
 }
 

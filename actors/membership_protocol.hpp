@@ -21,6 +21,7 @@ struct node_hello {
   std::string data = {};
   std::string file_system = {};
   std::string accelerator = {};
+  std::string limits = {};
   node_load load = {};
 
   friend bool operator==(const node_hello&, const node_hello&) = default;
@@ -38,6 +39,8 @@ struct node_hello {
       schema::field("file_system", &node_hello::file_system,
                     "Where its snapshots lie."),
       schema::field("accelerator", &node_hello::accelerator, "kvm or tcg."),
+      schema::field("limits", &node_hello::limits,
+                    "Which limits of VMs it can enforce, or why none."),
       schema::field("load", &node_hello::load, "What it can take."),
     };
   }

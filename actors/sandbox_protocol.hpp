@@ -4,6 +4,7 @@
 #pragma once
 
 #include "actors/guest_protocol.hpp"
+#include "actors/limits_protocol.hpp"
 
 namespace forkfleet {
 
@@ -61,6 +62,9 @@ struct sandbox_info {
   operation_id operation = {};
   std::string agent = {};
   identity_receipt identity = {};
+  sandbox_limits limits = {};
+  std::string cgroup = {};
+  std::string unenforced = {};
 
   friend bool operator==(const sandbox_info&, const sandbox_info&) = default;
   static constexpr schema::about about{"sandbox_info", "One sandbox."};
@@ -95,6 +99,12 @@ struct sandbox_info {
                     "The socket of its guest agent's port, where it has one."),
       schema::field("identity", &sandbox_info::identity,
                     "Of a child: the identity that its guest acknowledged."),
+      schema::field("limits", &sandbox_info::limits,
+                    "What its VM may take of the host."),
+      schema::field("cgroup", &sandbox_info::cgroup,
+                    "The cgroup that its VM runs in; empty: none of its own."),
+      schema::field("unenforced", &sandbox_info::unenforced,
+                    "Which limits are not enforced, and why."),
     };
   }
 };
@@ -165,6 +175,7 @@ struct restore_request {
   uint64_t epoch = 0;
   restore_wait wait = restore_wait::automatic;
   child_input input = {};
+  sandbox_limits limits = {};
 
   friend bool operator==(const restore_request&,
                          const restore_request&) = default;
@@ -187,6 +198,8 @@ struct restore_request {
       schema::field("wait", &restore_request::wait, "When it is answered."),
       schema::field("input", &restore_request::input,
                     "What the child is given of its own."),
+      schema::field("limits", &restore_request::limits,
+                    "What its VM may take; what is 0 is as its source's."),
     };
   }
 };

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "actors/compare_protocol.hpp"
 #include "actors/sandbox_protocol.hpp"
 
 namespace forkfleet {
@@ -254,10 +255,33 @@ struct inspect_request {
   }
 };
 
+/// One writable disk of a snapshot.
+struct snapshot_disk {
+  std::string name = {};
+  uint64_t bytes = 0;
+  uint64_t layers = 0;
+  uint64_t stored_bytes = 0;
+
+  friend bool operator==(const snapshot_disk&, const snapshot_disk&) = default;
+  static constexpr schema::about about{"snapshot_disk",
+                                       "One writable disk of a snapshot."};
+  static constexpr auto fields() {
+    return std::tuple{
+      schema::field("name", &snapshot_disk::name, "Such as disk0."),
+      schema::field("bytes", &snapshot_disk::bytes, "What the guest sees."),
+      schema::field("layers", &snapshot_disk::layers,
+                    "How many files lie over its base."),
+      schema::field("stored_bytes", &snapshot_disk::stored_bytes,
+                    "What these take on the disk, shared or not."),
+    };
+  }
+};
+
 /// All that the host of a snapshot knows of it.
 struct inspect_report {
   snapshot_info snapshot = {};
   uint64_t unique_bytes = 0;
+  std::vector<snapshot_disk> disks = {};
   bool is_read = false;
   bool is_due = false;
   std::string retention = {};
@@ -272,6 +296,8 @@ struct inspect_report {
       schema::field("unique_bytes", &inspect_report::unique_bytes,
                     "What a removal would free: without blocks that it shares "
                     "with others."),
+      schema::field("disks", &inspect_report::disks,
+                    "The disks that its guest writes."),
       schema::field("is_read", &inspect_report::is_read,
                     "Whether something reads its files right now."),
       schema::field("is_due", &inspect_report::is_due,
@@ -279,94 +305,6 @@ struct inspect_report {
       schema::field("retention", &inspect_report::retention,
                     "Why the retention keeps it or will remove it; empty: "
                     "there are no rules."),
-    };
-  }
-};
-
-/// Compares the memory of two snapshots of one host.
-struct compare_request {
-  snapshot_tag tag = {};
-  snapshot_tag other = {};
-  milliseconds deadline{0};
-  uint64_t epoch = 0;
-
-  friend bool operator==(const compare_request&,
-                         const compare_request&) = default;
-  static constexpr schema::about about{
-    "compare_request", "Compare the memory of two snapshots of one host.",
-    schema::access::scriptable};
-  static constexpr auto fields() {
-    return std::tuple{
-      schema::field("tag", &compare_request::tag, "One snapshot.",
-                    schema::need::required),
-      schema::field("other", &compare_request::other, "The other.",
-                    schema::need::required),
-      schema::field("deadline_ms", &compare_request::deadline,
-                    "Time left; 0 takes the fleet's."),
-      schema::field("epoch", &compare_request::epoch,
-                    "The coordinator's epoch.", schema::need::optional,
-                    schema::access::internal),
-    };
-  }
-};
-
-/// Pages that lie side by side.
-struct memory_run {
-  uint64_t offset = 0;
-  uint64_t bytes = 0;
-
-  friend bool operator==(const memory_run&, const memory_run&) = default;
-  static constexpr schema::about about{"memory_run",
-                                       "Pages that lie side by side."};
-  static constexpr auto fields() {
-    return std::tuple{
-      schema::field("offset", &memory_run::offset,
-                    "Where in the guest's memory file."),
-      schema::field("bytes", &memory_run::bytes, "How long."),
-    };
-  }
-};
-
-/// The most runs that a comparison lists; all are counted.
-inline constexpr std::size_t compared_runs_max = 1000;
-
-/// How the memory of two snapshots differs.
-struct compare_report {
-  snapshot_tag tag = {};
-  snapshot_tag other = {};
-  host_name host = {};
-  failure outcome = {};
-  uint64_t memory_bytes = 0;
-  uint64_t pages = 0;
-  uint64_t bytes = 0;
-  uint64_t runs = 0;
-  uint64_t shared_bytes = 0;
-  uint64_t read_bytes = 0;
-  std::vector<memory_run> table = {};
-  microseconds elapsed{0};
-
-  friend bool operator==(const compare_report&,
-                         const compare_report&) = default;
-  static constexpr schema::about about{
-    "compare_report", "How the memory of two snapshots differs."};
-  static constexpr auto fields() {
-    using m = compare_report;
-    return std::tuple{
-      schema::field("tag", &m::tag, "One snapshot."),
-      schema::field("other", &m::other, "The other."),
-      schema::field("host", &m::host, "Where both lie."),
-      schema::field("outcome", &m::outcome, "none: all was compared."),
-      schema::field("memory_bytes", &m::memory_bytes, "Guest memory of each."),
-      schema::field("pages", &m::pages, "How many pages differ."),
-      schema::field("bytes", &m::bytes, "The same in bytes."),
-      schema::field("runs", &m::runs, "How many runs they form."),
-      schema::field("shared_bytes", &m::shared_bytes,
-                    "What both have in the same place of the same file, and "
-                    "was not read."),
-      schema::field("read_bytes", &m::read_bytes,
-                    "What was read of each and compared."),
-      schema::field("table", &m::table, "The first 1000 runs, upwards."),
-      schema::field("elapsed_us", &m::elapsed, "How long it took."),
     };
   }
 };

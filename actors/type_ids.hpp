@@ -7,8 +7,11 @@
 #include <caf/type_id.hpp>
 #include <caf/typed_actor.hpp>
 
+#include "actors/exec_protocol.hpp"
+#include "actors/fsck_protocol.hpp"
 #include "actors/membership_protocol.hpp"
 #include "actors/snapshot_protocol.hpp"
+#include "actors/switch_protocol.hpp"
 #include "actors/wire.hpp"
 
 namespace forkfleet {
@@ -30,7 +33,17 @@ using upkeep_api = caf::typed_actor<
   caf::replies_to<annotate_request>::with<inspect_report>,
   caf::replies_to<inspect_request>::with<inspect_report>,
   // Compare the memory of two snapshots.
-  caf::replies_to<compare_request>::with<compare_report>>;
+  caf::replies_to<compare_request>::with<compare_report>,
+  // Programs and files in a guest, through its agent.
+  caf::replies_to<exec_request>::with<exec_report>,
+  caf::replies_to<file_request>::with<file_report>,
+  // What a sandbox' console printed.
+  caf::replies_to<console_request>::with<console_report>,
+  // Tell what nobody owns on a host, and remove it.
+  caf::replies_to<fsck_request>::with<fsck_report>,
+  // Put a sandbox back to a snapshot; give a child its source's name.
+  caf::replies_to<rollback_request>::with<restore_report>,
+  caf::replies_to<promote_request>::with<restore_report>>;
 
 /// What a NODE answers to the COORDINATOR.
 using node_actor = caf::typed_actor<
@@ -85,4 +98,14 @@ CAF_BEGIN_TYPE_ID_BLOCK(forkfleet, first_custom_type_id)
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::inspect_report))
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::compare_request))
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::compare_report))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::exec_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::exec_report))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::file_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::file_report))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::console_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::console_report))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::fsck_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::fsck_report))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::rollback_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::promote_request))
 CAF_END_TYPE_ID_BLOCK(forkfleet)

@@ -209,6 +209,7 @@ void check(const fleet_file& fleet, const place_map& places,
   check_directories(run);
   check_network(run);
   check_sandboxes(run);
+  check_limits(run);
 }
 
 } // namespace forkfleet::config

@@ -46,8 +46,9 @@ private:
 void check(const fleet_file& fleet, const place_map& places,
            problem_list& problems);
 
-/// The parts of `check`: addresses and certificates, and sandboxes.
+/// The parts of `check`: addresses and certificates, sandboxes, limits.
 void check_network(checker& run);
 void check_sandboxes(checker& run);
+void check_limits(checker& run);
 
 } // namespace forkfleet::config

@@ -86,6 +86,7 @@ void check_unused(checker& run, const sandbox_section& x,
     {"qemu_arguments", x.qemu_arguments != untouched.qemu_arguments},
     {"binary", x.binary != untouched.binary},
     {"attach", x.attach != untouched.attach},
+    {"limits", x.limits != untouched.limits},
   };
   for (const auto key : keys)
     if (is_set.at(key))
@@ -99,12 +100,13 @@ void check_driver(checker& run, const sandbox_section& x,
   if (x.driver == driver_kind::simulated)
     check_unused(run, x, path, "for a simulated sandbox",
                  {"initrd", "append", "accelerator", "disks", "debug_console",
-                  "guest_agent", "qemu_arguments", "binary", "attach"});
+                  "guest_agent", "qemu_arguments", "binary", "attach",
+                  "limits"});
   else if (is_attached)
     check_unused(run, x, path, "for a VM that somebody else started",
                  {"kernel", "initrd", "append", "machine", "accelerator",
                   "memory", "vcpus", "disks", "debug_console", "guest_agent",
-                  "qemu_arguments", "binary"});
+                  "qemu_arguments", "binary", "limits"});
   else if (x.kernel.empty() && !run.has_problem(path + ".driver")
            && !run.has_problem(path + ".attach.qmp")
            && !run.has_problem(path + ".attach.api"))

@@ -13,20 +13,11 @@
 #include "actors/branch_protocol.hpp"
 #include "actors/schema/fields.hpp"
 #include "actors/schema/shape.hpp"
+#include "config/limits_section.hpp"
 
 namespace forkfleet::config {
 
 using std::chrono::milliseconds;
-
-/// A number of bytes; in YAML with a unit: 512MiB, 2GiB, 4096B.
-struct byte_size {
-  uint64_t value = 0;
-  friend auto operator<=>(const byte_size&, const byte_size&) = default;
-};
-
-schema::notation_about notation_of(const byte_size&);
-std::string to_text(const byte_size& x);
-schema::fault from_text(std::string_view text, byte_size& x);
 
 /// A TCP endpoint; in YAML as HOST:PORT, [ADDRESS]:PORT for IPv6.
 struct endpoint {
@@ -205,6 +196,7 @@ struct host_section {
   uint64_t branch_slots = 2;
   uint64_t branch_queue = 64;
   std::string archives = {};
+  std::string cgroup = {};
   tls_files tls = {};
 
   friend bool operator==(const host_section&, const host_section&) = default;
@@ -227,6 +219,9 @@ struct host_section {
       field("archives", &host_section::archives,
             "Where exported snapshots go and imported ones come from; "
             "default: <data>/archives."),
+      field("cgroup", &host_section::cgroup,
+            "A cgroup v2 directory that is the node's own, with no processes "
+            "in it; default: the one that the node runs in."),
       field("tls", &host_section::tls,
             "Its certificates; needed unless the coordinator is loopback."),
     };
@@ -314,6 +309,7 @@ struct sandbox_section {
   std::vector<std::string> qemu_arguments = {};
   std::string binary = {};
   attach_section attach = {};
+  vm_limits_section limits = {};
 
   friend bool operator==(const sandbox_section&,
                          const sandbox_section&) = default;
@@ -347,6 +343,8 @@ struct sandbox_section {
             "Firecracker's program; default: firecracker in PATH."),
       field("attach", &sandbox_section::attach,
             "Attach to a running VM instead of starting one."),
+      field("limits", &sandbox_section::limits,
+            "What its VM may take of the host."),
     };
   }
 };
@@ -359,6 +357,7 @@ struct fleet_file {
   tls_files client_tls = {};
   branch_section branch = {};
   retention_section retention = {};
+  limits_section limits = {};
   std::vector<host_section> hosts = {};
   std::vector<sandbox_section> sandboxes = {};
 
@@ -383,6 +382,8 @@ struct fleet_file {
       field("branch", &fleet_file::branch, "How branches are taken."),
       field("retention", &fleet_file::retention,
             "Which snapshots are removed by themselves."),
+      field("limits", &fleet_file::limits,
+            "What VMs may take, and how far a lineage may grow."),
       field("hosts", &fleet_file::hosts, "At least one.", required),
       field("sandboxes", &fleet_file::sandboxes,
             "VMs that are started, or attached to, when their node starts."),

@@ -103,8 +103,10 @@ rows option_rows(const std::vector<option>& options) {
   return result;
 }
 
-rows common_rows(const command_line& program) {
-  auto result = option_rows(program.common);
+rows common_rows(const command_line& program, const verb_entry* verb) {
+  rows result;
+  for (const auto* each : common_options_of(program, verb))
+    result.emplace_back(term(*each), doc(*each));
   result.emplace_back("-h, --help", "Print this help.");
   return result;
 }
@@ -135,7 +137,7 @@ std::string verb_help(const command_line& program, const verb_entry& verb) {
     placed.emplace_back(each.name, each.doc);
   result += section("Arguments", placed);
   result += section("Options", option_rows(verb.options));
-  result += section("Common options", common_rows(program));
+  result += section("Common options", common_rows(program, &verb));
   if (!verb.examples.empty())
     result +=
       fmt::format("\nExamples:\n  {}\n", fmt::join(verb.examples, "\n  "));
@@ -155,7 +157,7 @@ std::string group_help(const command_line& program, std::string_view path) {
   if (path.empty())
     result += "\n" + wrapped(program.summary, 0) + "\n";
   result += section("Verbs", listed);
-  result += section("Common options", common_rows(program));
+  result += section("Common options", common_rows(program, nullptr));
   return result
          + fmt::format("\n'{} help VERB' tells more about a verb.\n",
                        program.name);

@@ -53,6 +53,7 @@ void for_each_path(fleet_file& fleet, const visitor& visit) {
     const auto where = fmt::format("hosts[{}]", i);
     visit(where + ".data", fleet.hosts[i].data);
     visit(where + ".archives", fleet.hosts[i].archives);
+    visit(where + ".cgroup", fleet.hosts[i].cgroup);
     visit_tls(fleet.hosts[i].tls, where + ".tls", visit);
   }
   for (std::size_t i = 0; i < fleet.sandboxes.size(); ++i) {

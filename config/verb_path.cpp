@@ -196,13 +196,28 @@ private:
 
 } // namespace
 
+option_list common_options_of(const command_line& program,
+                              const verb_entry* verb) {
+  const auto is_own = [verb](const option& common) {
+    return verb != nullptr
+           && std::ranges::any_of(verb->options, [&common](const option& own) {
+                return own.name == common.name;
+              });
+  };
+  option_list result;
+  for (const auto& each : program.common)
+    if (!is_own(each))
+      result.push_back(&each);
+  return result;
+}
+
 option_list options_of(const command_line& program, const verb_entry* verb) {
   option_list result;
   if (verb != nullptr)
     for (const auto& each : verb->options)
       result.push_back(&each);
-  for (const auto& each : program.common)
-    result.push_back(&each);
+  for (const auto& each : common_options_of(program, verb))
+    result.push_back(each);
   return result;
 }
 

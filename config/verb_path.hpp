@@ -18,6 +18,10 @@ using option_list = std::vector<const option*>;
 /// the common ones for nullptr.
 option_list options_of(const command_line& program, const verb_entry* verb);
 
+/// The common ones that `verb` has no option of its own for.
+option_list common_options_of(const command_line& program,
+                              const verb_entry* verb);
+
 /// A verb, and the words that are not part of its path, in order.
 struct found_verb {
   const verb_entry* verb = nullptr;

@@ -52,7 +52,12 @@ using errand_promise =
                caf::typed_response_promise<verify_report>,
                caf::typed_response_promise<archive_report>,
                caf::typed_response_promise<inspect_report>,
-               caf::typed_response_promise<compare_report>>;
+               caf::typed_response_promise<compare_report>,
+               caf::typed_response_promise<exec_report>,
+               caf::typed_response_promise<file_report>,
+               caf::typed_response_promise<console_report>,
+               caf::typed_response_promise<fsck_report>,
+               caf::typed_response_promise<restore_report>>;
 
 /// A request other than a branch or a restore that its node has not
 /// answered.

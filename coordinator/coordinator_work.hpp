@@ -39,6 +39,23 @@ caf::result<inspect_report> on_inspect(coordinator_pointer self,
                                        const inspect_request& request);
 caf::result<compare_report> on_compare(coordinator_pointer self,
                                        compare_request request);
+/// Passed to the host of the sandbox.
+caf::result<restore_report> on_rollback(coordinator_pointer self,
+                                        rollback_request request);
+caf::result<restore_report> on_promote(coordinator_pointer self,
+                                       promote_request request);
+
+/// Passed to the host that the client names, too.
+caf::result<fsck_report> on_fsck(coordinator_pointer self,
+                                 const fsck_request& request);
+
+/// Access to a guest: passed to the host that has the sandbox.
+caf::result<exec_report> on_exec(coordinator_pointer self,
+                                 exec_request request);
+caf::result<file_report> on_file(coordinator_pointer self,
+                                 file_request request);
+caf::result<console_report> on_console(coordinator_pointer self,
+                                       console_request request);
 
 /// Takes what a node told of an operation, and answers who waits for it.
 void on_told(coordinator_pointer self, const host_name& host,

@@ -17,6 +17,7 @@ node_info info_of(const node_hello& hello) {
           .data = hello.data,
           .file_system = hello.file_system,
           .accelerator = hello.accelerator,
+          .limits = hello.limits,
           .load = hello.load};
 }
 

@@ -156,6 +156,59 @@ expected<host_name> find_host(const lineage& names,
   return host;
 }
 
+expected<host_name> find_host(const lineage& names, const exec_request& request,
+                              const untold_hosts& untold) {
+  return find_holder(names, request.sandbox, ec::unknown_sandbox, untold);
+}
+
+expected<host_name> find_host(const lineage& names, const file_request& request,
+                              const untold_hosts& untold) {
+  return find_holder(names, request.sandbox, ec::unknown_sandbox, untold);
+}
+
+expected<host_name> find_host(const lineage& names,
+                              const console_request& request,
+                              const untold_hosts& untold) {
+  return find_holder(names, request.sandbox, ec::unknown_sandbox, untold);
+}
+
+expected<host_name> find_host(const lineage& names,
+                              const rollback_request& request,
+                              const untold_hosts& untold) {
+  const auto host =
+    find_holder(names, request.sandbox, ec::unknown_sandbox, untold);
+  const auto other =
+    find_holder(names, request.tag, ec::unknown_snapshot, untold);
+  if (!host || !other)
+    return host ? other : host;
+  if (*host != *other)
+    return fail(ec::unsupported,
+                fmt::format("sandbox '{}' is on host '{}', snapshot '{}' on "
+                            "host '{}'; export it there and import it here",
+                            request.sandbox.value, host->value,
+                            request.tag.value, other->value));
+  return host;
+}
+
+expected<host_name> find_host(const lineage& names,
+                              const promote_request& request,
+                              const untold_hosts& untold) {
+  const auto host =
+    find_holder(names, request.sandbox, ec::unknown_sandbox, untold);
+  if (!host)
+    return host;
+  const auto* snapshot = names.find(names.find(request.sandbox)->parent);
+  const auto* source = snapshot ? names.find(snapshot->source) : nullptr;
+  if (source && source->host != *host)
+    return fail(ec::unsupported,
+                fmt::format("child '{}' is on host '{}', its source '{}' on "
+                            "host '{}'; stop the source to free its name, or "
+                            "import the snapshot there and restore it",
+                            request.sandbox.value, host->value,
+                            source->id.value, source->host.value));
+  return host;
+}
+
 status check_free(const lineage& names, const snapshot_tag& tag,
                   const untold_hosts& untold) {
   if (tag.empty())

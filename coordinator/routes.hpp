@@ -6,7 +6,9 @@
 
 #include <vector>
 
+#include "actors/exec_protocol.hpp"
 #include "actors/snapshot_protocol.hpp"
+#include "actors/switch_protocol.hpp"
 #include "coordinator/lineage.hpp"
 
 namespace forkfleet {
@@ -57,6 +59,26 @@ expected<host_name> find_host(const lineage& names,
 /// Where both snapshots are; unsupported when they are on two hosts.
 expected<host_name> find_host(const lineage& names,
                               const compare_request& request,
+                              const untold_hosts& untold);
+
+/// Where the sandbox is whose guest is meant; unknown_sandbox.
+expected<host_name> find_host(const lineage& names, const exec_request& request,
+                              const untold_hosts& untold);
+expected<host_name> find_host(const lineage& names, const file_request& request,
+                              const untold_hosts& untold);
+expected<host_name> find_host(const lineage& names,
+                              const console_request& request,
+                              const untold_hosts& untold);
+
+/// Where the sandbox and the snapshot are; unsupported when they are on two
+/// hosts.
+expected<host_name> find_host(const lineage& names,
+                              const rollback_request& request,
+                              const untold_hosts& untold);
+
+/// Where the child is; unsupported when its source is on another host.
+expected<host_name> find_host(const lineage& names,
+                              const promote_request& request,
                               const untold_hosts& untold);
 
 /// Success when a new snapshot may have the tag; an empty one always may.

@@ -17,6 +17,9 @@ namespace {
 /// How long a node may take to note that an operation is to end.
 constexpr milliseconds cancel_limit{5000};
 
+/// How long a node may look at its host, and repair it.
+constexpr milliseconds fsck_limit{300'000};
+
 /// What there is to say to someone who cancels what has ended.
 done told_ended(const ledger_entry& entry) {
   const auto& outcome = entry.branch.outcome;
@@ -185,6 +188,67 @@ caf::result<archive_report> on_import(coordinator_pointer self,
       x->host = host;
       note_import(self, *x);
     });
+}
+
+caf::result<fsck_report> on_fsck(coordinator_pointer self,
+                                 const fsck_request& request) {
+  if (auto good = check_name(sandbox_id{request.host.value}); !good)
+    return to_caf_error(good.error());
+  if (!self->state.nodes.is_expected(request.host))
+    return to_caf_error(
+      ec::invalid_request,
+      fmt::format("host '{}' is not in the fleet file", request.host.value));
+  log::info("fsck.asked", {{"host", request.host}, {"repair", request.repair}});
+  return run_errand<fsck_report>(self, request.host, request, fsck_limit,
+                                 [](const expected<fsck_report>&) {});
+}
+
+namespace {
+
+/// Passes a switch to the host of its sandbox, and learns who has the name.
+template <class Request>
+caf::result<restore_report> pass_switch(coordinator_pointer self,
+                                        Request request) {
+  auto& st = self->state;
+  if (request.operation.empty())
+    request.operation = make_operation_id(unix_now(self), st.dice);
+  if (request.deadline.count() <= 0)
+    request.deadline = st.settings.deadline;
+  for (auto good : {check_name(request.operation), check_name(request.sandbox)})
+    if (!good)
+      return to_caf_error(good.error());
+  const auto host = find_host(st.names, request, untold(self));
+  if (!host)
+    return to_caf_error(host.error());
+  log::info("switch.asked", {{"operation", request.operation},
+                             {"sandbox", request.sandbox},
+                             {"host", *host}});
+  return run_errand<restore_report>(
+    self, *host, request, request.deadline + milliseconds{120'000},
+    [self, host = *host, from = request.sandbox](expected<restore_report>& x) {
+      if (!x)
+        return;
+      x->sandbox.host = host;
+      if (x->outcome)
+        return;
+      if (x->sandbox.id != from)
+        self->state.names.drop(from, host);
+      self->state.names.learn(x->sandbox);
+    });
+}
+
+} // namespace
+
+caf::result<restore_report> on_rollback(coordinator_pointer self,
+                                        rollback_request request) {
+  if (auto good = check_name(request.tag); !good)
+    return to_caf_error(good.error());
+  return pass_switch(self, std::move(request));
+}
+
+caf::result<restore_report> on_promote(coordinator_pointer self,
+                                       promote_request request) {
+  return pass_switch(self, std::move(request));
 }
 
 } // namespace forkfleet::coordinator_work

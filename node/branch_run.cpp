@@ -137,6 +137,7 @@ private:
     report.vmstate_bytes = captured.vmstate_bytes;
     report.residual_bytes = captured.residual_bytes;
     report.passes = std::max(report.passes, captured.passes);
+    disks_ = std::move(captured.disks);
     for (auto& warning : captured.warnings)
       record_.warn(std::move(warning));
   }
@@ -159,6 +160,7 @@ private:
                                           .memory_bytes = report.memory_bytes,
                                           .vmstate_bytes = report.vmstate_bytes,
                                           .contract = context_.vmm->contract(),
+                                          .disks = std::move(disks_),
                                           .words = std::move(*words)},
                                          capture_.files());
       if (!sealed)
@@ -201,6 +203,7 @@ private:
   branch_record record_;
   branch_capture capture_;
   snapshot_info snapshot_ = {};
+  std::vector<frozen_disk> disks_ = {};
   bool is_journaled_ = false; // the journal has an open entry
 };
 

@@ -23,7 +23,8 @@ struct start_plan {
   std::string directory = {};        // exists, 0700, this sandbox's own
   config::sandbox_section spec = {}; // for a child: what is known of it
   std::optional<snapshot_files> snapshot = {}; // set: start a child of it
-  int leash_pid = 0; // the VM must not outlive this process; 0: none
+  int leash_pid = 0;       // the VM must not outlive this process; 0: none
+  std::string cgroup = {}; // the VM and its keeper run in it; empty: in ours
 };
 
 /// A driver. Thread-safe: several sandboxes are started at once.

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <mutex>
 #include <random>
 #include <string>
 #include <sys/resource.h>
@@ -13,9 +14,12 @@
 #include "actors/durable_counter.hpp"
 #include "actors/log.hpp"
 #include "node/firecracker/firecracker_driver.hpp"
+#include "node/ledger/host_check.hpp"
+#include "node/limits/sandbox_cgroups.hpp"
 #include "node/qemu/host_facts.hpp"
 #include "node/qemu/qemu_driver.hpp"
 #include "node/simulated/simulated_driver.hpp"
+#include "node/storage/sandbox_record_file.hpp"
 
 namespace forkfleet {
 
@@ -49,6 +53,30 @@ driver_table make_drivers() {
   return drivers;
 }
 
+/// How the NODE has this host looked at, and repaired.
+void fill_ledger(node_services& services, const data_directory_ptr& data,
+                 const std::shared_ptr<disk_snapshot_store>& store) {
+  services.look_at_host = [data, store](ledger_owners owners,
+                                        const ledger_times& times) {
+    return judge_host({.data = data->path()}, *store, std::move(owners), times);
+  };
+  services.repair_host = [store](host_ledger& ledger) {
+    repair_host(ledger, *store);
+  };
+}
+
+/// Looks at one VM after the other, and never at two at once.
+std::function<memory_sample(const memory_targets&)>
+make_memory_look(const pause_gate_ptr& gate) {
+  auto look = std::make_shared<memory_look>(
+    memory_sources{.available = qemu::available_memory_bytes, .gate = gate});
+  auto mutex = std::make_shared<std::mutex>();
+  return [look, mutex](const memory_targets& targets) {
+    const std::lock_guard lock{*mutex};
+    return look->take(targets, std::chrono::steady_clock::now());
+  };
+}
+
 /// The disk's part of the services, with what recovery found.
 status fill_storage(node_services& services, const data_directory_ptr& data,
                     const host_options& options, uint64_t unwritten_bytes_max) {
@@ -74,6 +102,7 @@ status fill_storage(node_services& services, const data_directory_ptr& data,
   for (const auto& note : found.notes)
     log::warn("recovery.noted", {{"host", options.host}, {"note", note}});
   services.store = *store;
+  fill_ledger(services, data, *store);
   services.journal = *journal;
   services.adopted = std::move(found.adopted);
   services.ended = std::move(found.ended);
@@ -81,9 +110,16 @@ status fill_storage(node_services& services, const data_directory_ptr& data,
     [records](const sandbox_record& record) -> expected<std::string> {
     if (auto saved = records->save(record); !saved)
       return tl::unexpected(saved.error());
-    return records->directory(record.id);
+    return records->directory(place_of(record));
   };
   services.forget_record = [records](const sandbox_id& id) {
+    const auto known = load_sandbox_record(records->directory(id), id);
+    if (known && !known->cgroup.empty())
+      if (auto gone =
+            remove_cgroup(known->cgroup, cgroup_patience,
+                          std::chrono::steady_clock::now() + cgroup_limit);
+          !gone)
+        log::warn("cgroup.left", {{"sandbox", id}, {"reason", gone.error()}});
     if (auto removed = records->remove(id); !removed)
       log::warn("record.kept", {{"sandbox", id}, {"reason", removed.error()}});
   };
@@ -139,6 +175,7 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
                     .branch_queue = host->branch_queue,
                     .branch = fleet.branch,
                     .retention = fleet.retention,
+                    .limits = fleet.limits,
                     .leash_pid = options.leash_pid,
                     .stop_sandboxes = options.stop_sandboxes,
                     .seed = std::random_device{}()};
@@ -148,12 +185,15 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
   setup.services.drivers = make_drivers();
   setup.services.wall = unix_time;
   setup.services.calm_down = calm_down;
-  setup.services.memory_free = qemu::available_memory_bytes;
   setup.services.find_archive = [directory =
                                    host->archives](const std::string& name) {
     return find_archive(directory, name);
   };
   setup.services.gate = std::make_shared<pause_gate>();
+  setup.services.memory = make_memory_look(setup.services.gate);
+  setup.services.cgroups = std::make_shared<sandbox_cgroups>(
+    host->cgroup, (*data)->path(), fleet.limits.enforce);
+  setup.settings.limits_text = setup.services.cgroups->describe();
   if (auto filled = fill_storage(setup.services, *data, options,
                                  fleet.branch.unwritten_max.value);
       !filled)

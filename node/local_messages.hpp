@@ -17,6 +17,8 @@
 #include "node/branch_cancel.hpp"
 #include "node/branch_run.hpp"
 #include "node/driver.hpp"
+#include "node/limits/memory_look.hpp"
+#include "node/limits/sandbox_cgroups.hpp"
 
 namespace forkfleet {
 
@@ -29,6 +31,8 @@ struct host_answer {
   node_load load = {};
   std::string text = {};
   identity_receipt identity = {};
+  made_cgroup cgroup = {};
+  memory_sample memory = {};
 };
 
 /// A blocking piece of work for a HOST WORKER. It must end by itself: each
@@ -51,6 +55,9 @@ struct branch_outcome {
   snapshot_info snapshot = {};
 };
 
+/// Asks a SANDBOX for its VM, which it then leaves alone.
+struct release_request {};
+
 /// A reminder that an actor sends to itself.
 struct tick {
   uint8_t which = 0;
@@ -67,6 +74,11 @@ struct drain_request {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, tick& x) {
   return f(caf::meta::type_name("tick"), x.which, x.round);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, release_request&) {
+  return f(caf::meta::type_name("release_request"));
 }
 
 template <class Inspector>
@@ -93,6 +105,8 @@ using sandbox_actor = caf::typed_actor<
   caf::replies_to<branch_order>::with<branch_outcome>,
   // End its VM, or let go of one that somebody else started.
   caf::replies_to<stop_request>::with<done>,
+  // INTERNAL: hand out its VM, and end.
+  caf::replies_to<release_request>::with<host_answer>,
   // INTERNAL: look at the VM.
   caf::reacts_to<tick>>;
 
@@ -122,4 +136,5 @@ CAF_BEGIN_TYPE_ID_BLOCK(forkfleet_node, first_custom_type_id + 300)
   CAF_ADD_TYPE_ID(forkfleet_node, (forkfleet::branch_order))
   CAF_ADD_TYPE_ID(forkfleet_node, (forkfleet::fleet_event))
   CAF_ADD_TYPE_ID(forkfleet_node, (forkfleet::sandbox_info))
+  CAF_ADD_TYPE_ID(forkfleet_node, (forkfleet::release_request))
 CAF_END_TYPE_ID_BLOCK(forkfleet_node)

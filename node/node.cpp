@@ -20,6 +20,10 @@ constexpr std::size_t hands_count = 4;
 /// Workers for what takes long and can wait: upkeep.
 constexpr std::size_t upkeep_hands_count = 2;
 
+/// Workers for guests: one that does not answer holds one of them until the
+/// request's deadline.
+constexpr std::size_t access_hands_count = 4;
+
 /// While a NODE drains, it looks this often whether the last branch ended.
 constexpr auto drain_poll = caf::timespan{std::chrono::milliseconds{50}};
 constexpr uint8_t drain_reminder = 255;
@@ -32,7 +36,8 @@ void finish_drain(node_pointer self) {
     for (const auto& [id, managed] : self->state.sandboxes)
       if (managed.handle)
         self->send_exit(managed.handle, caf::exit_reason::user_shutdown);
-    for (const auto* hands : {&self->state.hands, &self->state.upkeep.hands})
+    for (const auto* hands : {&self->state.hands, &self->state.upkeep.hands,
+                              &self->state.access.hands})
       for (const auto& hand : *hands)
         self->send_exit(hand, caf::exit_reason::user_shutdown);
     self->quit();
@@ -78,6 +83,8 @@ void on_tick(node_pointer self, const tick& which) {
     return node_work::retry_flatten(self);
   if (which.which == node_work::retention_reminder)
     return node_work::sweep(self);
+  if (which.which == node_work::access_reminder)
+    return node_work::leave_guests(self);
   uplink::on_reminder(self, which);
 }
 
@@ -99,7 +106,10 @@ void set_up(node_pointer self, node_settings settings, node_services services,
   st.hands = hire(hands_count);
   st.upkeep.hands = hire(upkeep_hands_count);
   st.upkeep.idle = st.upkeep.hands;
+  st.access.hands = hire(access_hands_count);
+  st.access.idle = st.access.hands;
   st.flattening.hand = st.upkeep.hands.emplace_back(hire(1).front());
+  st.fsck.hand = st.upkeep.hands.emplace_back(hire(1).front());
 }
 
 } // namespace
@@ -133,6 +143,14 @@ local_node_actor::behavior_type node(node_pointer self, node_settings settings,
     },
     [self](const inspect_request& x) { return node_work::on_inspect(self, x); },
     [self](const compare_request& x) { return node_work::on_compare(self, x); },
+    [self](const exec_request& x) { return node_work::on_exec(self, x); },
+    [self](const file_request& x) { return node_work::on_file(self, x); },
+    [self](const console_request& x) { return node_work::on_console(self, x); },
+    [self](const fsck_request& x) { return node_work::on_fsck(self, x); },
+    [self](const rollback_request& x) {
+      return node_work::on_rollback(self, x);
+    },
+    [self](const promote_request& x) { return node_work::on_promote(self, x); },
     [self](const tick& x) { on_tick(self, x); },
     [self](const fleet_event& x) { uplink::tell(self, x); },
     [self](const sandbox_info& x) { node_work::on_changed(self, x); },

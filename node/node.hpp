@@ -5,17 +5,21 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "config/fleet_file.hpp"
 #include "node/admission.hpp"
+#include "node/agent/guest_access.hpp"
+#include "node/ledger/ledger.hpp"
 #include "node/local_messages.hpp"
 #include "node/operation_table.hpp"
 #include "node/pause_gate.hpp"
@@ -34,6 +38,8 @@ struct node_settings {
   uint64_t branch_queue = 64; // branches that may wait
   config::branch_section branch = {};
   config::retention_section retention = {};
+  config::limits_section limits = {};
+  std::string limits_text = {}; // which can be enforced, or why none
   /// Sandboxes of the fleet file that belong to this host.
   std::vector<config::sandbox_section> declared = {};
   int leash_pid = 0;
@@ -53,11 +59,21 @@ struct node_services {
   /// Makes a sandbox's directory and record, durably; gives the directory.
   std::function<expected<std::string>(const sandbox_record&)> keep_record = {};
   /// Removes both; correct when there are none.
-  std::function<void(const sandbox_id&)> forget_record = {};
+  std::function<void(const sandbox_id& place)> forget_record = {};
   std::function<microseconds()> wall = {};
-  std::function<uint64_t()> memory_free = {};
+  /// What of the host's memory those VMs take. Blocks. Empty: memory is not
+  /// looked at, and never refused.
+  std::function<memory_sample(const memory_targets&)> memory = {};
+  /// Null: no VM is limited.
+  std::shared_ptr<sandbox_cgroups> cgroups = {};
   /// Where an archive of that name lies; makes its directory. Blocks.
   std::function<expected<std::string>(const std::string&)> find_archive = {};
+  /// Looks at the host and judges, given the sandboxes and operations of the
+  /// NODE and when it had them. Blocks. May be empty.
+  std::function<expected<host_ledger>(ledger_owners, const ledger_times&)>
+    look_at_host = {};
+  /// Removes what the ledger says that nobody owns. Blocks.
+  std::function<void(host_ledger&)> repair_host = {};
   /// Makes the calling thread give way to all others. May be empty.
   std::function<void()> calm_down = {};
   /// Closed while a guest of this host stands. May be null.
@@ -78,7 +94,9 @@ struct managed_sandbox {
   sandbox_record record = {}; // as it is kept on the disk
   /// Does what blocks for this sandbox: its record is used in order.
   host_worker_actor hand = {};
-  bool is_ending = false; // its VM is being ended, or its record removed
+  bool is_ending = false;     // its VM is being ended, or its record removed
+  bool is_waiting = false;    // to be asked whether the host has its memory
+  std::string switching = {}; // such as "rolled back"; empty for none
 };
 
 /// A restore that this node knows, under way or ended.
@@ -135,6 +153,59 @@ struct retention_state {
   bool is_removing = false;
 };
 
+/// What waits for one guest, or for one console: done one after the other.
+struct access_line {
+  std::shared_ptr<agent_seat> seat = {}; // null: it needs no agent
+  std::deque<std::function<void(const host_worker_actor&)>> queue = {};
+  bool is_busy = false;
+  std::chrono::steady_clock::time_point last = {}; // when it had work
+};
+
+/// Programs, files and consoles of guests. What needs the guest's agent has
+/// the first line of a sandbox, its console the second.
+struct access_state {
+  using key = std::pair<sandbox_id, bool>;
+
+  std::vector<host_worker_actor> hands = {};
+  std::vector<host_worker_actor> idle = {}; // those of them without work
+  std::map<key, access_line> lines = {};
+  std::deque<key> ready = {}; // lines with work and without a worker
+  bool is_reminded = false;   // that connections are to be let go
+};
+
+/// One VM takes the place of another under a name.
+struct switch_run {
+  operation_id operation = {};
+  sandbox_id name = {};
+  sandbox_id from = {};       // the promoted child's name; empty: a rollback
+  sandbox_record record = {}; // of who has the name afterwards
+  sandbox_record before = {}; // of a promoted child
+  sandbox_info info = {};
+  vmm_ptr vmm = {};
+  vmm_ptr old_vmm = {}; // of who had the name
+  host_worker_actor hand = {};
+  std::chrono::steady_clock::time_point begun = {};
+  std::chrono::steady_clock::time_point until = {};
+  microseconds started{0};
+  std::vector<caf::typed_response_promise<restore_report>> waiting = {};
+};
+
+/// Rollbacks and promotions under way.
+struct switch_state {
+  std::map<operation_id, std::shared_ptr<switch_run>> running = {};
+  std::set<sandbox_id> retiring = {}; // directories of VMs that are ended
+};
+
+/// A look at what nobody owns; one at a time.
+struct fsck_state {
+  host_worker_actor hand = {};
+  bool is_running = false;
+  std::set<std::string> removing = {}; // nothing is begun under these names
+  /// Ended a short time ago: a keeper of theirs may still be ending.
+  std::deque<std::pair<std::chrono::steady_clock::time_point, sandbox_id>>
+    departed = {};
+};
+
 struct node_actor_state {
   static inline const char* name = "node";
   node_settings settings = {};
@@ -153,10 +224,14 @@ struct node_actor_state {
   std::vector<host_worker_actor> hands = {};
   std::size_t next_hand = 0;
   upkeep_state upkeep = {};
+  access_state access = {};
   flattening_state flattening = {};
   retention_state retention = {};
+  fsck_state fsck = {};
+  switch_state switches = {};
   node_load load = {};
   bool measuring = false; // a HOST WORKER is at the load
+  memory_sample memory = {};
   uplink_state uplink = {};
   bool draining = false;
   std::vector<caf::typed_response_promise<done>> drain_promises = {};

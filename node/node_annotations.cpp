@@ -43,6 +43,7 @@ caf::result<inspect_report> report(node_pointer self, const snapshot_tag& tag,
            promise.deliver(inspect_report{
              .snapshot = found->info,
              .unique_bytes = found->unique_bytes,
+             .disks = found->disks,
              .is_read = found->is_read,
              .is_due = is_judged && verdict->second.is_due,
              .retention = is_judged ? verdict->second.why : std::string{}});

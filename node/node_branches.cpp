@@ -4,6 +4,7 @@
 #include "actors/labels.hpp"
 #include "actors/log.hpp"
 #include "node/host_worker.hpp"
+#include "node/limits/lineage_limits.hpp"
 #include "node/node_work.hpp"
 #include "node/uplink.hpp"
 
@@ -123,18 +124,23 @@ status check_names(node_pointer self, const branch_request& request) {
   const auto it = st.sandboxes.find(request.sandbox);
   if (it == st.sandboxes.end())
     return fail(ec::unknown_sandbox, request.sandbox.value);
+  if (auto fine = check_switch(it->second); !fine)
+    return fine;
   if (!it->second.handle)
     return fail(it->second.info.state == sandbox_state::starting ? ec::not_ready
                                                                  : ec::vmm_gone,
                 request.sandbox.value + ": " + it->second.info.note);
   if (st.snapshots.contains(request.tag))
     return fail(ec::snapshot_exists, request.tag.value);
-  return {};
+  return check_snapshot(st.settings.limits, request.sandbox,
+                        it->second.info.parent, st.snapshots);
 }
 
 expected<admitted> admit(node_pointer self, const branch_request& request) {
   if (self->state.draining)
     return fail(ec::shutting_down, "this node is going down");
+  if (auto free = check_repair(self, request.operation.value); !free)
+    return tl::unexpected(free.error());
   if (auto fine = check_names(self, request); !fine)
     return tl::unexpected(fine.error());
   return self->state.slots.admit(request);

@@ -24,6 +24,8 @@ snapshot_users users_of(node_pointer self) {
   for (const auto& [id, managed] : self->state.sandboxes)
     if (!managed.info.parent.empty() && may_run(managed))
       result.emplace(managed.info.parent, id.value + " runs on it");
+  for (const auto& [operation, run] : self->state.switches.running)
+    result.emplace(run->record.parent, run->name.value + " is put back to it");
   return result;
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "actors/log.hpp"
 #include "node/agent/identity.hpp"
+#include "node/child_birth.hpp"
 #include "node/host_worker.hpp"
+#include "node/limits/lineage_limits.hpp"
 #include "node/node_work.hpp"
-#include "node/sandbox_birth.hpp"
 #include "node/uplink.hpp"
 
 namespace forkfleet::node_work {
@@ -15,9 +17,6 @@ namespace {
 
 /// Outcomes of restores that a repeated operation id is answered with.
 constexpr std::size_t ended_max = 512;
-
-/// For the VM of a child that failed to end.
-constexpr auto end_limit = std::chrono::seconds{10};
 
 /// Restores under way at once.
 constexpr std::size_t running_max = 64;
@@ -70,54 +69,24 @@ void note_finished(const node_services& services, sandbox_record child) {
               {{"sandbox", child.id}, {"reason", kept.error()}});
 }
 
-sandbox_record child_record(node_pointer self, const restore_request& request,
-                            const snapshot_info& snapshot) {
-  auto spec = config::sandbox_section{};
-  spec.name = request.sandbox;
-  spec.host = self->state.settings.host;
-  spec.memory = {snapshot.memory_bytes};
-  for (const auto& entry : enum_table(config::driver_kind{}))
-    if (entry.name == snapshot.driver)
-      spec.driver = entry.value;
-  return {.id = request.sandbox,
-          .origin = sandbox_origin::restored,
-          .spec = std::move(spec),
-          .parent = request.tag,
-          .operation = request.operation,
-          .is_unfinished = true,
-          .created_at = self->state.services.wall()};
-}
-
-/// The files of the child's snapshot, in no more segments than its driver can
-/// map: flattened at first use, and kept.
-expected<snapshot_files> open_parent(const node_services& services,
-                                     const sandbox_record& record,
-                                     const stop_asked& stop) {
-  auto files = services.store->open(record.parent);
-  const auto driver =
-    services.drivers.find(std::string{schema::name_of(record.spec.driver)});
-  if (!files || driver == services.drivers.end()
-      || files->memory.segments.size() <= driver->second->segments_max())
-    return files;
-  files->hold.reset();
-  if (auto flat = services.store->flatten(record.parent, stop); !flat)
-    return tl::unexpected(flat.error());
-  return services.store->open(record.parent);
+sandbox_record record_for(node_pointer self, const restore_request& request) {
+  auto record = child_record(self, request.sandbox, request.operation,
+                             self->state.snapshots.at(request.tag));
+  record.limits = limits_of_child(self, request);
+  return record;
 }
 
 /// Opens the snapshot and starts the child's VM, on the calling thread.
 host_answer restore_vm(const node_services& services,
                        const sandbox_record& record, int leash_pid,
                        deadline_point until, const caf::actor_clock& clock) {
-  const auto stop = [&clock, until] { return clock.now() >= until; };
-  auto files = open_parent(services, record, stop);
-  if (!files)
-    return {.outcome = files.error()};
-  auto child = record;
-  child.spec.vcpus = files->contract.vcpus;
-  auto answer = start_vm(services, child, leash_pid, std::move(*files), until);
-  if (!answer.outcome && answer.vmm->describe().agent.empty())
+  auto answer = start_child(services, record, leash_pid, until, clock);
+  if (!answer.outcome && answer.vmm->describe().agent.empty()) {
+    auto child = record;
+    child.spec.vcpus = answer.vmm->describe().vcpus;
+    child.unenforced = answer.cgroup.unenforced;
     note_finished(services, child);
+  }
   return answer;
 }
 
@@ -126,23 +95,12 @@ host_answer restore_vm(const node_services& services,
 host_answer name_child(const node_services& services, sandbox_record child,
                        const vmm_ptr& vm, const identity_plan& plan,
                        deadline_point until) {
-  const auto socket = vm->describe().agent;
-  auto receipt = expected<identity_receipt>{
-    fail(ec::unsupported,
-         "snapshot " + child.parent.value
-           + " is of a guest without an agent: its children are started, "
-             "never ready (guest_agent in the fleet file)")};
-  if (!socket.empty())
-    receipt = give_identity(socket, plan, until);
-  if (!receipt) {
-    const auto ended = vm->stop(std::chrono::steady_clock::now() + end_limit);
-    if (ended)
-      services.forget_record(child.id);
-    return {.outcome = receipt.error(), .vmm = ended ? vmm_ptr{} : vm};
-  }
-  child.identity = *receipt;
+  auto answer = identify_child(services, child, vm, plan, until);
+  if (answer.outcome)
+    return answer;
+  child.identity = answer.identity;
   note_finished(services, child);
-  return {.vmm = vm, .identity = *receipt};
+  return answer;
 }
 
 /// The child has its ending: it runs, or nothing is left of it.
@@ -155,7 +113,9 @@ void on_finished(node_pointer self, const restore_request& request,
   report.started = started.count() > 0 ? started : report.total;
   auto& managed = st.sandboxes.at(request.sandbox);
   if (answer.outcome) {
+    const auto place = place_of(managed.record);
     st.sandboxes.erase(request.sandbox);
+    note_departed(self, place);
     // An inventory may have told it as starting.
     uplink::tell_removed(self, request.sandbox);
     return conclude(self, report);
@@ -179,6 +139,7 @@ void on_started(node_pointer self, const restore_request& request,
   auto& st = self->state;
   auto& managed = st.sandboxes.at(request.sandbox);
   managed.info.directory = answer.text;
+  note_limits(managed, answer.cgroup);
   const bool is_named = !answer.outcome
                         && (request.wait == restore_wait::ready
                             || !answer.vmm->describe().agent.empty());
@@ -204,8 +165,7 @@ void on_started(node_pointer self, const restore_request& request,
 
 void start_restore(node_pointer self, const restore_request& request) {
   auto& st = self->state;
-  const auto& managed =
-    enlist(self, child_record(self, request, st.snapshots.at(request.tag)));
+  const auto& managed = enlist(self, record_for(self, request));
   const auto begun = self->clock().now();
   const auto limit = request.deadline.count() > 0
                        ? caf::timespan{request.deadline}
@@ -225,11 +185,28 @@ void start_restore(node_pointer self, const restore_request& request) {
     answer_early(self, report_of(self, request, begun));
 }
 
+/// What is running, and what lies on the disk, may stand against a child.
+status check_room(node_pointer self, const restore_request& request) {
+  const auto& st = self->state;
+  if (const auto wrong = wrong_limit(request.limits); !wrong.empty())
+    return fail(ec::invalid_request, "limits: " + wrong);
+  const auto children = std::ranges::count_if(st.sandboxes, [&](const auto& x) {
+    return x.second.info.parent == request.tag;
+  });
+  if (auto fine = check_child(st.settings.limits, request.tag,
+                              static_cast<uint64_t>(children));
+      !fine)
+    return fine;
+  return admit_vm(self, record_for(self, request));
+}
+
 /// Why a fresh `request` cannot be done.
 status check(node_pointer self, const restore_request& request) {
   auto& st = self->state;
   if (st.draining)
     return fail(ec::shutting_down, "this node is going down");
+  if (auto free = check_repair(self, request.sandbox.value); !free)
+    return free;
   if (!is_valid(request.operation) || !is_valid(request.sandbox))
     return fail(ec::invalid_request, "operation and sandbox must be names of "
                                      "letters, digits, '-' and '_'");
@@ -248,7 +225,7 @@ status check(node_pointer self, const restore_request& request) {
   if (st.restores.size() - st.ended_restores.size() >= running_max)
     return fail(ec::node_busy,
                 std::to_string(running_max) + " restores are under way");
-  return {};
+  return check_room(self, request);
 }
 
 /// Why a repeated `request` cannot be answered.

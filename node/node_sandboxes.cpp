@@ -34,33 +34,47 @@ void on_started(node_pointer self, const sandbox_id& id,
   if (answer.outcome)
     return lose(self, id, sandbox_state::gone,
                 "it could not be started: " + to_string(answer.outcome));
-  auto info = self->state.sandboxes.at(id).info;
+  auto& managed = self->state.sandboxes.at(id);
+  note_limits(managed, answer.cgroup);
+  auto info = managed.info;
   info.state = sandbox_state::running;
   info.note = {};
   info.directory = answer.text;
   manage(self, info, answer.vmm);
 }
 
-void start_declared(node_pointer self,
-                    const config::sandbox_section& declared) {
-  auto& st = self->state;
-  const auto& managed =
+void list_declared(node_pointer self, const config::sandbox_section& declared) {
+  const auto& st = self->state;
+  const bool is_ours = declared.attach.empty()
+                       && declared.driver != config::driver_kind::simulated;
+  auto& managed =
     enlist(self, {.id = declared.name,
                   .origin = declared.attach.empty() ? sandbox_origin::declared
                                                     : sandbox_origin::attached,
                   .spec = declared,
-                  .created_at = st.services.wall()});
+                  .created_at = st.services.wall(),
+                  .limits = is_ours ? merge(declared.limits.limits(),
+                                            st.settings.limits.sandbox.limits())
+                                    : sandbox_limits{}});
+  managed.is_waiting = true;
   on_changed(self, sandbox_info{managed.info});
+}
+
+void start_declared(node_pointer self, const sandbox_id& id) {
+  auto& st = self->state;
+  auto& managed = st.sandboxes.at(id);
+  managed.is_waiting = false;
+  if (auto admitted = admit_vm(self, managed.record); !admitted)
+    return on_started(self, id, {.outcome = admitted.error()});
   // Many start one after the other: each has the time for itself.
   auto job = host_job{[services = shared_services(self),
                        record = managed.record, leash = st.settings.leash_pid,
                        clock = &self->home_system().clock()] {
     return start_vm(*services, record, leash, {}, clock->now() + start_limit);
   }};
-  run_on(self, managed.hand, std::move(job),
-         [self, id = declared.name](const host_answer& answer) {
-           on_started(self, id, answer);
-         });
+  run_on(
+    self, managed.hand, std::move(job),
+    [self, id](const host_answer& answer) { on_started(self, id, answer); });
 }
 
 void adopt(node_pointer self, const adopted_sandbox& found) {
@@ -79,13 +93,15 @@ void forget(node_pointer self, const sandbox_id& id,
   if (it == self->state.sandboxes.end())
     return then();
   it->second.is_ending = true;
-  auto job = host_job{[services = shared_services(self), id] {
-    services->forget_record(id);
+  const auto place = place_of(it->second.record);
+  auto job = host_job{[services = shared_services(self), place] {
+    services->forget_record(place);
     return host_answer{};
   }};
   run_on(self, it->second.hand, std::move(job),
-         [self, id, then](const host_answer&) {
+         [self, id, place, then](const host_answer&) {
            self->state.sandboxes.erase(id);
+           note_departed(self, place);
            uplink::tell_removed(self, id);
            count_load(self);
            then();
@@ -120,6 +136,25 @@ void stop_managed(node_pointer self, const managed_sandbox& managed,
           [then](const caf::error& error) { then(from_caf_error(error)); });
 }
 
+/// Removes the cgroup of a VM that has ended and whose record is kept.
+void release(node_pointer self, const managed_sandbox& managed,
+             std::function<void()> then) {
+  if (managed.record.cgroup.empty())
+    return then();
+  auto job = host_job{[path = managed.record.cgroup] {
+    const auto gone = remove_cgroup(
+      path, cgroup_patience, std::chrono::steady_clock::now() + cgroup_limit);
+    return host_answer{.outcome = gone ? failure{} : gone.error()};
+  }};
+  run_on(
+    self, managed.hand, std::move(job),
+    [id = managed.info.id, then](const host_answer& answer) {
+      if (answer.outcome)
+        log::warn("cgroup.left", {{"sandbox", id}, {"reason", answer.outcome}});
+      then();
+    });
+}
+
 /// Keeps the number of branches over this node's own death.
 void keep_count(node_pointer self, managed_sandbox& managed) {
   if (managed.record.branches == managed.info.branches)
@@ -152,9 +187,16 @@ void bring_up(node_pointer self) {
   st.services.adopted.clear();
   st.services.ended.clear();
   // One that was found, but not its VM, may still run: not a second one.
+  auto fresh = std::vector<sandbox_id>{};
   for (const auto& declared : st.settings.declared)
-    if (!st.sandboxes.contains(declared.name))
-      start_declared(self, declared);
+    if (!st.sandboxes.contains(declared.name)) {
+      list_declared(self, declared);
+      fresh.push_back(declared.name);
+    }
+  after_memory_look(self, [self, fresh] {
+    for (const auto& id : fresh)
+      start_declared(self, id);
+  });
 }
 
 void tell_state(node_pointer self, const sandbox_info& now) {
@@ -211,6 +253,8 @@ caf::result<done> on_stop(node_pointer self, const stop_request& request) {
   if (managed.is_ending)
     return to_caf_error(ec::not_ready,
                         request.sandbox.value + " is being stopped");
+  if (auto fine = check_switch(managed); !fine)
+    return to_caf_error(fine.error());
   managed.is_ending = true;
   auto promise = self->make_response_promise<done>();
   auto then = [self, id = request.sandbox,
@@ -247,8 +291,11 @@ void stop_all(node_pointer self, std::function<void()> then) {
         if (why)
           log::warn("sandbox.left", {{"sandbox", id}, {"reason", why}});
         // The fleet file does not bring a child back: nothing is kept.
+        const auto kept = self->state.sandboxes.find(id);
         if (!why && origin == sandbox_origin::restored)
           forget(self, id, one_less);
+        else if (!why && kept != self->state.sandboxes.end())
+          release(self, kept->second, one_less);
         else
           one_less();
       });
@@ -258,7 +305,7 @@ void stop_all(node_pointer self, std::function<void()> then) {
 
 bool is_busy(node_pointer self) {
   const auto& st = self->state;
-  return !st.orders.empty()
+  return !st.orders.empty() || !st.switches.running.empty()
          || std::ranges::any_of(st.sandboxes, [](const auto& item) {
               return item.second.info.state == sandbox_state::starting;
             });
@@ -278,28 +325,6 @@ void count_load(node_pointer self) {
   for (const auto& [id, managed] : st.sandboxes)
     st.load.sandboxes += managed.handle ? 1 : 0;
   uplink::tell_load(self);
-}
-
-void refresh_load(node_pointer self) {
-  auto& st = self->state;
-  if (std::exchange(st.measuring, true))
-    return;
-  auto job = host_job{
-    [store = st.services.store, memory_free = st.services.memory_free] {
-      auto answer = host_answer{};
-      answer.load.disk_free_bytes = store->free_bytes();
-      answer.load.memory_free_bytes = memory_free ? memory_free() : 0;
-      return answer;
-    }};
-  run_on(self, next_hand(self), std::move(job),
-         [self](const host_answer& answer) {
-           self->state.measuring = false;
-           if (answer.outcome)
-             return;
-           auto& load = self->state.load;
-           load.disk_free_bytes = answer.load.disk_free_bytes;
-           load.memory_free_bytes = answer.load.memory_free_bytes;
-         });
 }
 
 } // namespace forkfleet::node_work

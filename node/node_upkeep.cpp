@@ -303,6 +303,7 @@ caf::result<compare_report> on_compare(node_pointer self,
                report.shared_bytes = found->shared_bytes;
                report.read_bytes = found->read_bytes;
                report.table = std::move(found->table);
+               report.disk_bytes = found->disk_bytes;
                return failure{};
              },
            .then = [](upkeep_result<compare_report>&) {}});

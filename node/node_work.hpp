@@ -3,6 +3,9 @@
 // handlers of its behavior, in the order of a sandbox's life.
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "node/node.hpp"
 #include "node/retention.hpp"
 
@@ -22,6 +25,12 @@ inline constexpr uint8_t flatten_reminder = 253;
 
 /// The tick that says: time to look what the retention says.
 inline constexpr uint8_t retention_reminder = 252;
+
+/// The tick that says: time to let go of guests that nobody asks.
+inline constexpr uint8_t access_reminder = 251;
+
+/// As many requests may wait for one guest.
+inline constexpr std::size_t access_queue_max = 32;
 
 /// As many deep chains may wait to be flattened; more are found later.
 inline constexpr std::size_t flatten_queue_max = 256;
@@ -90,6 +99,35 @@ caf::result<archive_report> on_import(node_pointer self,
                                       const import_request& request);
 caf::result<compare_report> on_compare(node_pointer self,
                                        const compare_request& request);
+/// Access to guests: done by HOST WORKERs of its own, one request of a guest
+/// at a time, each until its deadline.
+caf::result<exec_report> on_exec(node_pointer self,
+                                 const exec_request& request);
+caf::result<file_report> on_file(node_pointer self,
+                                 const file_request& request);
+caf::result<console_report> on_console(node_pointer self,
+                                       const console_request& request);
+/// Lets go of guests that nobody asked for a while.
+void leave_guests(node_pointer self);
+/// Tells what nobody owns on this host, and removes it if that is asked.
+caf::result<fsck_report> on_fsck(node_pointer self,
+                                 const fsck_request& request);
+/// A VM takes the place of another under a sandbox' name.
+caf::result<restore_report> on_rollback(node_pointer self,
+                                        const rollback_request& request);
+caf::result<restore_report> on_promote(node_pointer self,
+                                       const promote_request& request);
+/// not_ready while that goes on.
+status check_switch(const managed_sandbox& managed);
+/// The directories of all VMs that are, or are being made or ended.
+std::set<sandbox_id> places_in_use(node_pointer self);
+/// What this NODE owns at this moment, also what it starts or ends.
+ledger_owners owners_of(node_pointer self);
+/// What is left of this sandbox is not yet nobody's.
+void note_departed(node_pointer self, const sandbox_id& id);
+/// Why nothing of this name may be begun at this moment: a repair removes what
+/// is called so.
+status check_repair(node_pointer self, const std::string& name);
 /// Ends a branch before its time.
 caf::result<done> on_cancel(node_pointer self, const cancel_request& request);
 /// Asks all upkeep under way to end soon.
@@ -97,6 +135,14 @@ void stop_upkeep(node_pointer self);
 
 /// Measures what the host can take; kept for the next heartbeat.
 void refresh_load(node_pointer self);
+/// Measures its memory first, where that is looked at, then calls `then`.
+void after_memory_look(node_pointer self, std::function<void()> then);
+/// Whether the host has the memory for a VM that is about to start; one that
+/// has its place among the sandboxes already is not counted twice.
+status admit_vm(node_pointer self, const sandbox_record& record);
+/// What the VM of a child may take.
+sandbox_limits limits_of_child(node_pointer self,
+                               const restore_request& request);
 /// Counts what this node has, and tells it at once.
 void count_load(node_pointer self);
 

@@ -5,6 +5,9 @@
 #include <map>
 #include <utility>
 
+#include "node/limits/sandbox_cgroups.hpp"
+#include "node/sandbox_switch.hpp"
+
 namespace forkfleet {
 
 namespace {
@@ -37,7 +40,10 @@ public:
 
   recovery_result run() {
     // The guests first: one may be standing still.
-    for (const auto& record : plan_.records.load_all(result_.notes))
+    auto records = plan_.records.load_all(result_.notes);
+    for (const auto& record : take_replaced(records))
+      end_replaced(record);
+    for (const auto& record : records)
       adopt(record);
     for (auto& entry : entries_) {
       if (!entry.ended)
@@ -59,7 +65,7 @@ private:
       const bool was_whole =
         record.origin == sandbox_origin::restored && !record.is_unfinished;
       if (vm.error().code == ec::vmm_gone && !was_whole)
-        return forget(record.id);
+        return forget(record);
       found.info.state = vm.error().code == ec::vmm_gone ? sandbox_state::gone
                                                          : sandbox_state::stuck;
       found.info.note = to_string(vm.error());
@@ -76,6 +82,25 @@ private:
     result_.adopted.push_back(std::move(found));
   }
 
+  /// A switch was cut short: the name is another VM's.
+  void end_replaced(const sandbox_record& record) {
+    const auto what = "sandbox " + record.id.value + ": its VM in "
+                      + place_of(record).value
+                      + " was replaced, or never took its place";
+    const auto vm = find_vm(record);
+    auto ended = vm ? (*vm)->stop(in(adopt_limit)) : status{};
+    if (!vm && vm.error().code != ec::vmm_gone)
+      ended = tl::unexpected<failure>(vm.error());
+    if (!ended) {
+      result_.notes.push_back(what + ", and could not be ended: "
+                              + to_string(ended.error())
+                              + "; forkfleet fsck finds it");
+      return;
+    }
+    result_.notes.push_back(what + ": ended");
+    forget(record);
+  }
+
   /// A child that goes on with its source's entropy and names is no child.
   void end_nameless(const sandbox_record& record, vmm& vm) {
     result_.notes.push_back("sandbox " + record.id.value
@@ -83,7 +108,7 @@ private:
                               "took an identity of its own");
     if (auto ended = vm.stop(in(adopt_limit)); !ended)
       return result_.notes.push_back(to_string(ended.error()));
-    forget(record.id);
+    forget(record);
   }
 
   /// A child that its driver found is whole, whatever was written down last.
@@ -100,8 +125,8 @@ private:
     if (driver == plan_.drivers.end())
       return fail(ec::unsupported, "this node has no driver called " + name);
     return driver->second->adopt(
-      {.id = record.id,
-       .directory = plan_.records.directory(record.id),
+      {.id = place_of(record),
+       .directory = plan_.records.directory(place_of(record)),
        .spec = record.spec,
        .leash_pid = plan_.leash_pid},
       in(adopt_limit));
@@ -141,8 +166,8 @@ private:
         ec::guest_stuck, "the VMM answers, but the guest does not run"};
     }
     found.info.state = state_of(health);
-    if (health == vmm_health::paused)
-      found.info.note = "paused by somebody else";
+    found.info.note = health == vmm_health::paused ? "paused by somebody else"
+                                                   : found.vmm->trouble();
   }
 
   static sandbox_state state_of(vmm_health health) {
@@ -150,6 +175,7 @@ private:
       case vmm_health::running:
         return sandbox_state::running;
       case vmm_health::paused:
+      case vmm_health::no_space:
         return sandbox_state::paused;
       case vmm_health::stuck:
         return sandbox_state::stuck;
@@ -170,13 +196,22 @@ private:
             .parent = record.parent,
             .branches = record.branches,
             .started_at = record.created_at,
-            .directory = plan_.records.directory(record.id),
+            .directory = plan_.records.directory(place_of(record)),
             .operation = record.operation,
-            .identity = record.identity};
+            .identity = record.identity,
+            .limits = record.limits,
+            .cgroup = record.cgroup,
+            .unenforced = record.unenforced};
   }
 
-  void forget(const sandbox_id& id) {
-    if (auto removed = plan_.records.remove(id); !removed)
+  /// Its VM is gone.
+  void forget(const sandbox_record& record) {
+    if (!record.cgroup.empty())
+      if (auto gone =
+            remove_cgroup(record.cgroup, cgroup_patience, in(adopt_limit));
+          !gone)
+        return result_.notes.push_back(to_string(gone.error()));
+    if (auto removed = plan_.records.remove(place_of(record)); !removed)
       result_.notes.push_back(to_string(removed.error()));
   }
 

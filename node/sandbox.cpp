@@ -206,7 +206,21 @@ caf::result<done> on_stop(self_ptr self, const stop_request&) {
   return promise;
 }
 
-void on_health(self_ptr self, vmm_health health) {
+/// Who asks has the VM from then on: nothing of ours is at work on it.
+caf::result<host_answer> on_release(self_ptr self) {
+  auto& st = self->state;
+  if (auto why = obstacle(st))
+    return to_caf_error(why);
+  st.stopping = true;
+  auto promise = self->make_response_promise<host_answer>();
+  when_free(self, [self, promise]() mutable {
+    promise.deliver(host_answer{.vmm = self->state.setup.branching.vmm});
+    self->quit();
+  });
+  return promise;
+}
+
+void on_health(self_ptr self, vmm_health health, const std::string& trouble) {
   if (!self->state.branching.empty() || self->state.stopping)
     return;
   switch (health) {
@@ -218,6 +232,8 @@ void on_health(self_ptr self, vmm_health health) {
       return become(self, sandbox_state::stuck, "its VMM does not answer");
     case vmm_health::gone:
       return become(self, sandbox_state::gone, "its VM ended by itself");
+    case vmm_health::no_space:
+      return become(self, sandbox_state::paused, trouble);
   }
 }
 
@@ -225,7 +241,7 @@ void on_health(self_ptr self, vmm_health health) {
 void look_ended(self_ptr self, const host_answer& answer) {
   self->state.look = nullptr;
   if (!answer.outcome)
-    on_health(self, answer.health);
+    on_health(self, answer.health, answer.text);
   if (auto work = std::exchange(self->state.after_look, nullptr))
     work();
 }
@@ -243,7 +259,8 @@ void on_tick(self_ptr self) {
                        clock = &self->home_system().clock()] {
     if (look->test_and_set())
       return host_answer{};
-    return host_answer{.health = vmm->health(limit_from(*clock, probe_limit))};
+    const auto health = vmm->health(limit_from(*clock, probe_limit));
+    return host_answer{.health = health, .text = vmm->trouble()};
   }};
   run_on(self, st.setup.hands, std::move(job),
          [self, look = st.look](const host_answer& answer) {
@@ -262,6 +279,7 @@ sandbox_actor::behavior_type sandbox(self_ptr self, sandbox_setup setup) {
   return {
     [self](const branch_order& order) { return on_branch(self, order); },
     [self](const stop_request& request) { return on_stop(self, request); },
+    [self](const release_request&) { return on_release(self); },
     [self](const tick&) { on_tick(self); },
   };
 }

@@ -3,8 +3,10 @@
 
 #include <utility>
 
+#include "actors/log.hpp"
 #include "node/node_work.hpp"
 #include "node/sandbox.hpp"
+#include "node/sandbox_switch.hpp"
 #include "node/snapshot_worker.hpp"
 
 namespace forkfleet::node_work {
@@ -35,7 +37,9 @@ sandbox_info blank_info(node_pointer self, const sandbox_record& record) {
           .branches = record.branches,
           .started_at = record.created_at,
           .note = "its VM is being started",
-          .operation = record.operation};
+          .operation = record.operation,
+          .limits = record.limits,
+          .cgroup = record.cgroup};
 }
 
 expected<vmm_driver_ptr> driver_of(const node_services& services,
@@ -45,6 +49,22 @@ expected<vmm_driver_ptr> driver_of(const node_services& services,
   if (driver == services.drivers.end())
     return fail(ec::unsupported, "this node has no driver called " + name);
   return driver->second;
+}
+
+/// Makes the cgroup that the record names; what cannot be enforced in it is
+/// remembered as well.
+expected<made_cgroup> limit_vm(const node_services& services,
+                               const sandbox_record& record) {
+  if (record.limits.empty() || !services.cgroups)
+    return made_cgroup{};
+  auto made = services.cgroups->make(place_of(record), record.limits);
+  if (!made || made->unenforced.empty())
+    return made;
+  auto changed = record;
+  changed.unenforced = made->unenforced;
+  if (auto kept = services.keep_record(changed); !kept)
+    return tl::unexpected(kept.error());
+  return made;
 }
 
 sandbox_setup setup_of(node_pointer self, const managed_sandbox& managed,
@@ -73,12 +93,30 @@ sandbox_setup setup_of(node_pointer self, const managed_sandbox& managed,
 
 } // namespace
 
-managed_sandbox& enlist(node_pointer self, const sandbox_record& record) {
+void name_cgroup(node_pointer self, sandbox_record& record) {
+  const auto& cgroups = self->state.services.cgroups;
+  if (record.cgroup.empty() && cgroups && !record.limits.empty())
+    record.cgroup = cgroups->path_of(place_of(record));
+}
+
+managed_sandbox& enlist(node_pointer self, sandbox_record record) {
+  // A VM that was promoted may lie where the name suggests.
+  if (record.place.empty()) {
+    const auto place = free_place(record.id, places_in_use(self));
+    record.place = place == record.id ? sandbox_id{} : place;
+  }
+  name_cgroup(self, record);
   auto& managed = self->state.sandboxes[record.id];
   managed = {.info = blank_info(self, record),
              .record = record,
              .hand = next_hand(self)};
   return managed;
+}
+
+void note_limits(managed_sandbox& managed, const made_cgroup& made) {
+  managed.record.unenforced = made.unenforced;
+  managed.info.unenforced = made.unenforced;
+  managed.info.cgroup = made.path;
 }
 
 std::shared_ptr<node_services> shared_services(node_pointer self) {
@@ -89,6 +127,7 @@ std::shared_ptr<node_services> shared_services(node_pointer self) {
                   .journal = all.journal,
                   .keep_record = all.keep_record,
                   .forget_record = all.forget_record,
+                  .cgroups = all.cgroups,
                   .find_archive = all.find_archive});
 }
 
@@ -102,17 +141,21 @@ host_answer start_vm(const node_services& services,
   auto directory = services.keep_record(record);
   if (!directory)
     return {.outcome = directory.error()};
-  auto vm = (*driver)->start({.id = record.id,
-                              .directory = *directory,
-                              .spec = record.spec,
-                              .snapshot = std::move(snapshot),
-                              .leash_pid = leash_pid},
-                             until);
+  const auto cgroup = limit_vm(services, record);
+  auto vm = cgroup ? (*driver)->start({.id = place_of(record),
+                                       .directory = *directory,
+                                       .spec = record.spec,
+                                       .snapshot = std::move(snapshot),
+                                       .leash_pid = leash_pid,
+                                       .cgroup = cgroup->path},
+                                      until)
+                   : tl::unexpected(cgroup.error());
   if (!vm) {
-    services.forget_record(record.id);
+    services.forget_record(place_of(record));
     return {.outcome = vm.error()};
   }
-  return {.vmm = std::move(*vm), .text = std::move(*directory)};
+  return {
+    .vmm = std::move(*vm), .text = std::move(*directory), .cgroup = *cgroup};
 }
 
 host_answer end_vm(const node_services& services, const sandbox_record& record,
@@ -121,7 +164,7 @@ host_answer end_vm(const node_services& services, const sandbox_record& record,
   const auto driver = driver_of(services, record);
   if (!driver)
     return {.outcome = driver.error()};
-  const auto vm = (*driver)->adopt({.id = record.id,
+  const auto vm = (*driver)->adopt({.id = place_of(record),
                                     .directory = directory,
                                     .spec = record.spec,
                                     .leash_pid = leash_pid},
@@ -143,6 +186,11 @@ void manage(node_pointer self, const sandbox_info& info, const vmm_ptr& vmm) {
   managed.info.console = known.console;
   managed.info.debug_console = known.debug_console;
   managed.info.agent = known.agent;
+  if (const auto& missing = managed.info.unenforced; !missing.empty()) {
+    log::warn("limits.unenforced", {{"sandbox", info.id}, {"which", missing}});
+    if (managed.info.note.empty())
+      managed.info.note = "its limits are not all enforced; see: inspect";
+  }
   managed.handle = self->spawn(sandbox, setup_of(self, managed, vmm));
   self->monitor(managed.handle);
   tell_state(self, managed.info);

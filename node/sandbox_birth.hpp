@@ -13,8 +13,15 @@ namespace forkfleet::node_work {
 /// How long the start of one VM may take.
 inline constexpr auto start_limit = std::chrono::seconds{60};
 
-/// Lists a new sandbox as starting, before its VM exists.
-managed_sandbox& enlist(node_pointer self, const sandbox_record& record);
+/// Gives the record's VM the name of a cgroup, where it has limits.
+void name_cgroup(node_pointer self, sandbox_record& record);
+
+/// Lists a new sandbox as starting, before its VM exists; it has a place, and
+/// with limits the name of a cgroup, from here on.
+managed_sandbox& enlist(node_pointer self, sandbox_record record);
+
+/// Notes what became of a VM's limits.
+void note_limits(managed_sandbox& managed, const made_cgroup& made);
 
 /// The part of the services that threads may use.
 std::shared_ptr<node_services> shared_services(node_pointer self);

@@ -80,6 +80,8 @@ struct seal_request {
   uint64_t memory_bytes = 0;
   uint64_t vmstate_bytes = 0;
   run_contract contract = {};
+  /// Kept by links where the file system has them, else by copies.
+  std::vector<frozen_disk> disks = {};
   /// Kept beside the manifest.
   annotation words = {};
 };
@@ -91,6 +93,7 @@ struct snapshot_files {
   run_contract contract = {};
   memory_layout memory = {};
   std::string vmstate_path = {};
+  std::vector<frozen_disk> disks = {};
   /// The files stay where they are as long as a copy of this lives: until
   /// the child has opened them, and no longer.
   std::shared_ptr<const void> hold = {};
@@ -106,10 +109,11 @@ struct verify_result {
 struct snapshot_usage {
   snapshot_info info = {};
   uint64_t unique_bytes = 0;
+  std::vector<snapshot_disk> disks = {};
   bool is_read = false;
 };
 
-/// How two memories differ.
+/// How two memories differ, and two snapshots' disks.
 struct image_difference {
   uint64_t memory_bytes = 0;
   uint64_t pages = 0;
@@ -117,6 +121,7 @@ struct image_difference {
   uint64_t shared_bytes = 0;          // in one place of one file, and not read
   uint64_t read_bytes = 0;            // of each
   std::vector<memory_run> table = {}; // the first `compared_runs_max`
+  uint64_t disk_bytes = 0;            // written since both had the same disk
 };
 
 /// What an archive holds and takes.

@@ -166,6 +166,7 @@ void say_hello(node_pointer self) {
                           .data = st.settings.data,
                           .file_system = st.services.store->file_system(),
                           .accelerator = st.settings.accelerator,
+                          .limits = st.settings.limits_text,
                           .load = st.load};
   self
     ->request(st.uplink.coordinator, caf::timespan{answer_limit},

@@ -45,7 +45,7 @@ struct vmm_capabilities {
 };
 
 /// Where the VM stands.
-enum class vmm_health : uint8_t { running, paused, stuck, gone };
+enum class vmm_health : uint8_t { running, paused, stuck, gone, no_space };
 
 constexpr auto enum_table(vmm_health) {
   using enum vmm_health;
@@ -54,6 +54,7 @@ constexpr auto enum_table(vmm_health) {
     {paused, "paused"},
     {stuck, "stuck"},
     {gone, "gone"},
+    {no_space, "no_space", "it stands until its host's disk has space"},
   });
 }
 
@@ -148,6 +149,17 @@ struct capture_forecast {
   bool can_refine = false;
 };
 
+/// A writable disk as it stood at one instant: qcow2 layers, the lowest first,
+/// that nobody writes any more. They lie over the base that the contract
+/// names.
+struct frozen_disk {
+  std::string name = {}; // such as disk0
+  uint64_t bytes = 0;    // what the guest sees
+  std::vector<std::string> layers = {};
+
+  friend bool operator==(const frozen_disk&, const frozen_disk&) = default;
+};
+
 /// What a capture came to. Complete after drain.
 struct capture_result {
   std::string method = {};                // such as "background-snapshot"
@@ -162,6 +174,8 @@ struct capture_result {
   uint64_t residual_bytes = 0; // copied while the guest stood
   uint64_t passes = 0;
   std::vector<std::string> warnings = {};
+  /// Of this same instant. The files stay for as long as the VM does.
+  std::vector<frozen_disk> disks = {};
 };
 
 /// One running VM. Used by one thread at a time. Errors: vmm_unreachable,
@@ -174,8 +188,13 @@ public:
   /// Asks the VM what it allows. Cheap after the first call.
   virtual expected<vmm_capabilities> capabilities(deadline_point until) = 0;
 
-  /// Where the VM stands, asked of the VM itself.
+  /// Where the VM stands, asked of the VM itself. A guest that stands because
+  /// a write found no space is let go on when there is some.
   virtual vmm_health health(deadline_point until) = 0;
+
+  /// What the last `health` found besides, in people's words: what is missing,
+  /// and where. Does not ask the VM.
+  virtual std::string trouble() const { return {}; }
 
   /// What is known of it. Does not ask the VM.
   virtual vmm_description describe() const = 0;

@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <vector>
 
+#include "actors/exec_protocol.hpp"
 #include "actors/link/wire_shape.hpp"
 #include "actors/membership_protocol.hpp"
 #include "actors/snapshot_protocol.hpp"
@@ -34,7 +35,8 @@ const walked_types& requests_of_clients() {
           remove_request, nodes_request, sandboxes_request, snapshots_request,
           events_request, cancel_request, flatten_request, verify_request,
           export_request, import_request, annotate_request, inspect_request,
-          compare_request>();
+          compare_request, exec_request, file_request, console_request,
+          fsck_request, rollback_request, promote_request>();
   return list;
 }
 
@@ -42,7 +44,8 @@ const walked_types& words_of_nodes() {
   static const auto list =
     types<inventory_page, node_heartbeat, node_events, node_goodbye,
           branch_report, operation_status, restore_report, done, verify_report,
-          archive_report, inspect_report, compare_report>();
+          archive_report, inspect_report, compare_report, exec_report,
+          file_report, console_report, fsck_report>();
   return list;
 }
 
@@ -54,7 +57,9 @@ const walked_types& words_of_coordinators() {
           heartbeat_ack, cancel_request, flatten_request, verify_request,
           export_request, import_request, verify_report, archive_report,
           annotate_request, inspect_request, inspect_report, compare_request,
-          compare_report>();
+          compare_report, exec_request, exec_report, file_request, file_report,
+          console_request, console_report, fsck_request, fsck_report,
+          rollback_request, promote_request>();
   return list;
 }
 

@@ -36,6 +36,12 @@ std::string_view advice(ec code) {
     case ec::disk_full:
     case ec::quota_exceeded:
       return "free space on the host, or remove snapshots: forkfleet rm";
+    case ec::host_full:
+      return "stop sandboxes (forkfleet ls), or promise less: see limits in "
+             "the fleet file";
+    case ec::limit_reached:
+      return "remove what is not needed any more (forkfleet tree), or raise "
+             "the limit in the fleet file";
     case ec::vmm_unreachable:
     case ec::vmm_gone:
       return "see the sandbox's note: forkfleet ls -o wide";

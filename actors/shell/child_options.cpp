@@ -74,6 +74,22 @@ std::vector<config::option> child_options() {
      .kind = text,
      .placeholder = "TEXT",
      .doc = "Stands in the guest's /run/forkfleet/seed."},
+    {.name = "memory-max",
+     .kind = bytes,
+     .doc = "Memory that the VM may take, with its VMM's own; as its source's "
+            "when left out."},
+    {.name = "cpu-percent",
+     .kind = number,
+     .placeholder = "N",
+     .doc = "Of one processor; as its source's when left out.",
+     .min = limited_cpu_min,
+     .max = limited_cpu_max},
+    {.name = "pids-max",
+     .kind = number,
+     .placeholder = "N",
+     .doc = "Threads of the VM; as its source's when left out.",
+     .min = limited_pids_min,
+     .max = limited_pids_max},
   };
 }
 
@@ -82,6 +98,13 @@ restore_wait wait_of(const config::invocation& given) {
     if (entry.name == given.text("wait"))
       return entry.value;
   return restore_wait::automatic;
+}
+
+sandbox_limits limits_of(const config::invocation& given) {
+  return {.memory_bytes =
+            given.bytes("memory-max").value_or(config::byte_size{}).value,
+          .cpu_percent = given.number("cpu-percent").value_or(0),
+          .pids = given.number("pids-max").value_or(0)};
 }
 
 expected<child_input> child_input_of(const config::invocation& given) {

@@ -17,11 +17,14 @@ struct child_line {
   child_input input = {};
 };
 
-/// --wait, --hostname, --env, --file and --seed.
+/// --wait, --hostname, --env, --file, --seed, and the limits of the VM.
 std::vector<config::option> child_options();
 
 /// When the answer is to come.
 restore_wait wait_of(const config::invocation& given);
+
+/// What its VM may take.
+sandbox_limits limits_of(const config::invocation& given);
 
 /// What the options say; files of this machine are read. invalid_request and
 /// io_failed name the option.

@@ -25,6 +25,8 @@ exit_code exit_code_of(ec code) {
     case ec::pause_too_long:
     case ec::disk_full:
     case ec::quota_exceeded:
+    case ec::limit_reached:
+    case ec::host_full:
       return exit_code::no_capacity;
     case ec::shutting_down:
     case ec::not_ready:

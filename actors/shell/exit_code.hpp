@@ -22,6 +22,7 @@ enum class exit_code : int {
   unreachable = 7,
   no_capacity = 8,
   partly = 9,
+  findings = 10,
   interrupted = 130,
 };
 

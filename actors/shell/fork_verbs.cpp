@@ -60,7 +60,8 @@ std::vector<restore_request> requests_of(const config::invocation& given,
                       .sandbox = {name_of(given, lines[i], i, count)},
                       .deadline = deadline,
                       .wait = wait_of(given),
-                      .input = merge(all, lines[i].input)});
+                      .input = merge(all, lines[i].input),
+                      .limits = limits_of(given)});
     if (operation.empty())
       result.back().operation = new_operation_id();
   }

@@ -30,6 +30,19 @@ schema::json line_of(const lineage_tree& tree, std::size_t place) {
   return result;
 }
 
+/// One of a list: a name, what needs a snapshot, or a disk.
+std::string item_text(const schema::json& x) {
+  if (x.is_string())
+    return x.get<std::string>();
+  const auto name = x.at("name").get<std::string>();
+  if (x.contains("why"))
+    return name + " " + x.at("why").get<std::string>();
+  return fmt::format("{} of {}: {} in {} layers", name,
+                     size_text(x.at("bytes").get<uint64_t>()),
+                     size_text(x.at("stored_bytes").get<uint64_t>()),
+                     x.at("layers").get<uint64_t>());
+}
+
 std::string value_text(const std::string& key, const schema::json& value) {
   if (value.is_string())
     return value.get<std::string>();
@@ -45,10 +58,7 @@ std::string value_text(const std::string& key, const schema::json& value) {
     if (i == names_max)
       return result + fmt::format(" and {} more", value.size() - i);
     const auto& x = value[i];
-    result += (i == 0 ? "" : ", ")
-              + (x.is_string() ? x.get<std::string>()
-                               : x.at("name").get<std::string>() + " "
-                                   + x.at("why").get<std::string>());
+    result += (i == 0 ? "" : ", ") + item_text(x);
   }
   return result;
 }
@@ -76,6 +86,7 @@ schema::json known_of(const lineage_tree& tree, std::size_t place,
   if (report) {
     result["snapshot"] = schema::to_json(report->snapshot);
     result["unique_bytes"] = report->unique_bytes;
+    result["disks"] = schema::to_json(*report).at("disks");
     result["is_read"] = report->is_read;
     result["is_due"] = report->is_due;
     result["retention"] = report->retention;
@@ -112,10 +123,14 @@ std::string compare_text(const compare_report& x) {
   auto result =
     fmt::format("{} pages differ, {} in {} runs, of {}\n", x.pages,
                 size_text(x.bytes), x.runs, size_text(x.memory_bytes));
-  return result
-         + fmt::format("{} is shared and was not read; {} of each was "
-                       "compared\n",
-                       size_text(x.shared_bytes), size_text(x.read_bytes));
+  result += fmt::format("{} is shared and was not read; {} of each was "
+                        "compared\n",
+                        size_text(x.shared_bytes), size_text(x.read_bytes));
+  if (x.disk_bytes > 0)
+    result += fmt::format("of their disks {} were written since both had the "
+                          "same\n",
+                          size_text(x.disk_bytes));
+  return result;
 }
 
 } // namespace forkfleet::shell

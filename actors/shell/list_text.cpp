@@ -102,7 +102,12 @@ table node_table(const std::vector<node_info>& nodes, const list_view& view) {
      [](in x, how) -> cell { return size_text(x.load.disk_free_bytes); }},
     {{"MEMORY-FREE", right},
      [](in x, how) -> cell { return size_text(x.load.memory_free_bytes); }},
+    {{"MEMORY-USED", right},
+     [](in x, how) -> cell { return size_text(x.load.memory_used_bytes); }},
+    {{"PROMISED", right},
+     [](in x, how) -> cell { return size_text(x.load.memory_promised_bytes); }},
     {{"ACCELERATOR"}, [](in x, how) -> cell { return x.accelerator; }},
+    {{"LIMITS"}, [](in x, how) -> cell { return x.limits; }, true},
     {{"VERSION"}, [](in x, how) -> cell { return x.version; }, true},
     {{"SILENCE", right},
      [](in x, how view_) -> cell {

@@ -59,7 +59,8 @@ exit_code run_restore(session& io, const config::invocation& given) {
                           .sandbox = {given.text("name")},
                           .deadline = deadline,
                           .wait = wait_of(given),
-                          .input = *input};
+                          .input = *input,
+                          .limits = limits_of(given)};
   if (request.operation.empty())
     request.operation = new_operation_id();
   const farewell words{"The restore goes on without us; see: forkfleet ls"};

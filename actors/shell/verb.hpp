@@ -19,11 +19,17 @@ std::vector<verb> up_verbs();       // up, down
 std::vector<verb> list_verbs();     // nodes, ls, snapshots
 std::vector<verb> branch_verbs();   // branch, status, cancel
 std::vector<verb> sandbox_verbs();  // restore, stop
+std::vector<verb> exec_verbs();     // exec
+std::vector<verb> copy_verbs();     // cp
+std::vector<verb> console_verbs();  // logs
+std::vector<verb> wait_verbs();     // wait
+std::vector<verb> switch_verbs();   // rollback, promote
 std::vector<verb> removal_verbs();  // rm
 std::vector<verb> fork_verbs();     // fork
 std::vector<verb> lineage_verbs();  // tree, log, why-kept
 std::vector<verb> snapshot_verbs(); // flatten, verify, export, import
 std::vector<verb> label_verbs();    // label, note, inspect, diff
+std::vector<verb> fsck_verbs();     // fsck
 std::vector<verb> event_verbs();    // events
 std::vector<verb> send_verbs();     // send
 std::vector<verb> config_verbs();   // config validate, show, schema

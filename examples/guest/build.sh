@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 out=${1:-build/guest}
 cache=${2:-.cache/guest}
-sources=(examples/guest/{counter,gap_meter,memory,ports,settings}.cpp)
+sources=(examples/guest/{counter,disk,gap_meter,memory,ports,settings}.cpp)
 
 say() { printf 'guest: %s\n' "$*"; }
 die() {
@@ -25,7 +25,8 @@ kernel_package() {
 # What the agent needs to run, from Debian's packages.
 agent_packages=(qemu-guest-agent busybox-static libc6 libglib2.0-0 libnuma1
   libpcre2-8-0 libudev1 liburing2)
-agent_modules=(virtio virtio_ring virtio_mmio virtio_console)
+# For disks and for the agent.
+modules=(virtio virtio_ring virtio_mmio virtio_blk virtio_console)
 
 # Unpacks a package into a folder; fetched once.
 unpack() {
@@ -39,8 +40,16 @@ unpack() {
   dpkg -x "$deb" "$into"
 }
 
+has_kernel() {
+  local module
+  [[ -s $out/vmlinuz ]] || return
+  for module in "${modules[@]}"; do
+    [[ -s $out/modules/$module.ko ]] || return
+  done
+}
+
 make_kernel() {
-  [[ -s $out/vmlinuz && -d $out/modules ]] && return
+  has_kernel && return
   local package deb unpacked module
   deb=$(find "$cache/" -name 'linux-image-*.deb' | sort -V | tail -n 1)
   if [[ -z $deb ]]; then
@@ -56,7 +65,7 @@ make_kernel() {
   dpkg -x "$deb" "$unpacked"
   rm -rf "$out/modules"
   mkdir "$out/modules"
-  for module in "${agent_modules[@]}"; do
+  for module in "${modules[@]}"; do
     find "$unpacked/lib/modules" -name "$module.ko" \
       -exec cp {} "$out/modules/" \;
   done
@@ -92,7 +101,8 @@ make_initrd() {
   local root
   root=$(mktemp -d "$out/root.XXXXXX")
   chmod 755 "$root"
-  mkdir "$root"/{dev,proc,sys}
+  mkdir "$root"/{dev,proc,sys,modules}
+  cp "$out"/modules/*.ko "$root/modules/"
   "${CXX:-g++}" -std=c++20 -static -Os -ffunction-sections -fdata-sections \
     -Wl,--gc-sections -s -I. "${sources[@]}" -o "$root/init"
   pack "$root" "$out/initrd.img"
@@ -107,7 +117,7 @@ make_agent_initrd() {
   for package in "${agent_packages[@]}"; do unpack "$package" "$packages"; done
   root=$(mktemp -d "$out/root.XXXXXX")
   chmod 755 "$root"
-  mkdir -p "$root"/{bin,etc,lib/modules,lib/x86_64-linux-gnu,lib64,root,run,tmp}
+  mkdir -p "$root"/{bin,etc,lib/x86_64-linux-gnu,lib64,root,run,tmp}
   mkdir -p "$root"/usr/lib/forkfleet "$root"/var/run
   cp "$packages/bin/busybox" "$packages/usr/sbin/qemu-ga" "$root/bin/"
   ln -s busybox "$root/bin/sh"
@@ -118,7 +128,6 @@ make_agent_initrd() {
     find "$packages" -name "$library.so.*" \
       -exec cp -a {} "$root/lib/x86_64-linux-gnu/" \;
   done
-  cp "$out"/modules/*.ko "$root/lib/modules/"
   cp examples/guest/services.sh "$root/etc/services.sh"
   "${CXX:-g++}" -std=c++20 -static -Os -ffunction-sections -fdata-sections \
     -Wl,--gc-sections -s -I. examples/guest/reseed.cpp \

@@ -15,10 +15,12 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <thread>
 #include <unistd.h>
 
+#include "examples/guest/disk.hpp"
 #include "examples/guest/gap_meter.hpp"
 #include "examples/guest/memory.hpp"
 #include "examples/guest/ports.hpp"
@@ -39,6 +41,8 @@ constexpr nanoseconds owed_time_max = std::chrono::milliseconds(100);
 constexpr nanoseconds wake_slack = std::chrono::milliseconds(9);
 constexpr size_t sum_slice = 256; // words, likewise
 constexpr size_t write_slice_max = 8;
+constexpr uint64_t ticks_per_disk_write = 8;
+constexpr int disk_waits_max = 500;
 
 [[noreturn]] void give_up(const std::string& what) {
   std::fprintf(stderr, "counter: %s: %s\n", what.c_str(), strerror(errno));
@@ -62,6 +66,31 @@ void mount_system_folders() {
     return;
   for (int fd = 0; fd <= 2; ++fd)
     dup2(console, fd);
+}
+
+bool load_module(const std::string& name) {
+  const int fd =
+    open(("/modules/" + name + ".ko").c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return false;
+  const bool done =
+    syscall(SYS_finit_module, fd, "", 0) == 0 || errno == EEXIST;
+  close(fd);
+  return done;
+}
+
+/// Loads what the first disk needs, and waits for that.
+bool find_disk() {
+  for (const auto* name :
+       {"virtio_ring", "virtio", "virtio_mmio", "virtio_blk"})
+    if (!load_module(name))
+      return false;
+  for (int i = 0; i < disk_waits_max; ++i) {
+    if (access("/dev/vda", R_OK | W_OK) == 0)
+      return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
 }
 
 /// Where there is more than this program, as in the guest with an agent.
@@ -125,7 +154,12 @@ class counter {
 public:
   explicit counter(const settings& config)
     : config_(config), ring_(take_memory(ring_bytes(config)), found_),
-      region_(words(), found_) {}
+      region_(words(), found_) {
+    if (config_.disk == 0)
+      return;
+    if (!find_disk() || !disk_.open("/dev/vda"))
+      give_up("cannot use the disk that ff.disk=1 asks for");
+  }
 
   [[noreturn]] void run() {
     tick_ = std::chrono::microseconds(config_.tick_us);
@@ -166,10 +200,21 @@ private:
     next_tick_ = std::max(next_tick_ + tick_, now);
     owe(now);
     region_.change();
+    use_disk();
     if (now >= next_status_) {
       next_status_ = now + std::chrono::seconds(1);
       say_status();
     }
+  }
+
+  /// One block at a time: a tick must not wait long for it.
+  void use_disk() {
+    if (!disk_.is_open())
+      return;
+    if (counter_ % ticks_per_disk_write == 0)
+      disk_.write();
+    else if (counter_ % ticks_per_disk_write == ticks_per_disk_write / 2)
+      disk_.check();
   }
 
   /// Adds what the rate asks for since the last tick, within limits: a guest
@@ -223,6 +268,9 @@ private:
       as_printed(ring_.sweeps()), as_printed(region_.checks()),
       as_printed(found_.errors), found_.errors != 0 ? " first error: " : "",
       found_.first.c_str());
+    if (disk_.is_open())
+      std::printf("disk: writes=%llu checks=%llu\n", as_printed(disk_.writes()),
+                  as_printed(disk_.checks()));
     std::fflush(stdout);
   }
 
@@ -248,6 +296,7 @@ private:
   findings found_;
   stamped_ring ring_;
   summed_region region_;
+  stamped_disk disk_{found_};
   gap_meter meter_;
   uint64_t counter_ = 0;
   uint64_t owed_bytes_ = 0;

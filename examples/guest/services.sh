@@ -1,14 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # What the example guest runs beside its counter: the guest agent, on the
-# port that its host has given it.
+# port that its host has given it. A disk with ext4 on it is found at /disk.
 busybox --install -s /bin
 mount -t tmpfs tmpfs /run
 mkdir -p /run/lock /var/log
 hostname source
-for module in virtio_ring virtio virtio_mmio virtio_console; do
-  insmod "/lib/modules/$module.ko" || true
+for module in virtio_ring virtio virtio_mmio virtio_blk \
+  virtio_console; do
+  insmod "/modules/$module.ko" || true
 done
+mkdir -p /disk
+[ -b /dev/vda ] && mount -t ext4 /dev/vda /disk
 while :; do
   for port in /sys/class/virtio-ports/*; do
     [ "$(cat "$port/name" 2>/dev/null)" = org.qemu.guest_agent.0 ] &&

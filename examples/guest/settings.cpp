@@ -18,6 +18,7 @@ constexpr number numbers[] = {
   {"ff.rate_mib", &settings::rate_mib, 0, 4096},
   {"ff.set_mib", &settings::set_mib, 1, 1048576},
   {"ff.tick_us", &settings::tick_us, 100, 1000000},
+  {"ff.disk", &settings::disk, 0, 1},
 };
 
 void refuse(settings& out, std::string_view name, std::string_view value,
@@ -43,8 +44,9 @@ void set_word(settings& out, std::string_view name, std::string_view value) {
     if (which.name == name)
       return set_number(out, which, value);
   if (name != "ff.idle")
-    return refuse(out, name, value,
-                  "one of ff.rate_mib, ff.set_mib, ff.tick_us, ff.idle");
+    return refuse(
+      out, name, value,
+      "one of ff.rate_mib, ff.set_mib, ff.tick_us, ff.disk, ff.idle");
   if (value == "spin")
     out.idle = idle_kind::spin;
   else if (value == "sleep")

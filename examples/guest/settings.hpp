@@ -23,6 +23,8 @@ struct settings {
   uint64_t set_mib = 64;
   /// Microseconds from tick to tick; 100 to 1000000.
   uint64_t tick_us = 500;
+  /// 1: writes and checks its first disk, too.
+  uint64_t disk = 0;
   idle_kind idle = idle_kind::spin;
   /// What was wrong with the words, one sentence each; a wrong word leaves
   /// the default.

@@ -33,6 +33,12 @@ std::string bytes_of(const json& value, std::string_view key) {
   return from_base64(qemu::text_member(value, key)).value_or("");
 }
 
+// By the guest's C library, in the C locale that agents run in.
+bool is_missing(const failure& x) {
+  return x.code == ec::vmm_refused
+         && x.message.ends_with("No such file or directory");
+}
+
 } // namespace
 
 expected<guest_agent> guest_agent::connect(const std::string& path,
@@ -179,30 +185,91 @@ expected<uint64_t> guest_agent::open(const std::string& path, const char* mode,
   return opened->is_number_unsigned() ? opened->get<uint64_t>() : 0;
 }
 
-void guest_agent::close(uint64_t handle, deadline_point until) {
-  static_cast<void>(
-    execute("guest-file-close", json{{"handle", handle}}, until).has_value());
+status guest_agent::close(uint64_t handle, deadline_point until) {
+  const auto closed =
+    execute("guest-file-close", json{{"handle", handle}}, until);
+  return closed ? status{} : tl::unexpected(closed.error());
+}
+
+status guest_agent::seek(uint64_t handle, uint64_t offset,
+                         deadline_point until) {
+  if (offset == 0)
+    return {};
+  const auto moved =
+    execute("guest-file-seek",
+            json{{"handle", handle}, {"offset", offset}, {"whence", 0}}, until);
+  return moved ? status{} : tl::unexpected(moved.error());
 }
 
 status guest_agent::write_file(const std::string& path,
                                std::string_view content, deadline_point until) {
-  const auto handle = open(path, "w", until);
+  auto offset = uint64_t{0};
+  auto result =
+    write_piece(path, "w", 0, content.substr(0, chunk_bytes_max), until);
+  while (result && content.size() > chunk_bytes_max) {
+    content.remove_prefix(chunk_bytes_max);
+    offset += chunk_bytes_max;
+    result = write_piece(path, "r+", offset, content.substr(0, chunk_bytes_max),
+                         until);
+  }
+  return result;
+}
+
+status guest_agent::write_piece(const std::string& path, const char* mode,
+                                uint64_t offset, std::string_view content,
+                                deadline_point until) {
+  const auto handle = open(path, mode, until);
   if (!handle)
     return tl::unexpected(handle.error());
-  auto result = status{};
-  while (!content.empty() && result) {
-    const auto part = content.substr(0, chunk_bytes_max);
-    const auto written =
-      execute("guest-file-write",
-              json{{"handle", *handle}, {"buf-b64", to_base64(part)}}, until);
+  auto result = seek(*handle, offset, until);
+  if (result && !content.empty()) {
+    const auto written = execute(
+      "guest-file-write",
+      json{{"handle", *handle}, {"buf-b64", to_base64(content)}}, until);
     if (!written)
       result = tl::unexpected(written.error());
-    else if (qemu::number_member(*written, "count") != part.size())
+    else if (qemu::number_member(*written, "count") != content.size())
       result = fail(ec::vmm_refused, path_ + ": " + path + ": a short write");
-    content.remove_prefix(part.size());
   }
-  close(*handle, until);
+  const auto closed = close(*handle, until);
+  return result ? closed : result;
+}
+
+expected<std::optional<agent_piece>>
+guest_agent::read_piece(const std::string& path, uint64_t offset,
+                        std::size_t count, deadline_point until) {
+  const auto handle = open(path, "r", until);
+  if (!handle && is_missing(handle.error()))
+    return std::optional<agent_piece>{};
+  if (!handle)
+    return tl::unexpected(handle.error());
+  auto result = expected<std::optional<agent_piece>>{agent_piece{}};
+  if (const auto moved = seek(*handle, offset, until); !moved)
+    result = tl::unexpected(moved.error());
+  if (result) {
+    const auto got = execute(
+      "guest-file-read", json{{"handle", *handle}, {"count", count}}, until);
+    if (got)
+      *result = agent_piece{.bytes = bytes_of(*got, "buf-b64"),
+                            .is_end = qemu::bool_member(*got, "eof")};
+    else
+      result = tl::unexpected(got.error());
+  }
+  const auto closed = close(*handle, until);
+  if (result && !closed)
+    return tl::unexpected(closed.error());
   return result;
+}
+
+expected<bool> guest_agent::is_there(const std::string& path,
+                                     deadline_point until) {
+  const auto handle = open(path, "r", until);
+  if (!handle && is_missing(handle.error()))
+    return false;
+  if (!handle)
+    return tl::unexpected(handle.error());
+  const auto closed = close(*handle, until);
+  return closed ? expected<bool>{true} : tl::unexpected(closed.error());
 }
 
 } // namespace forkfleet

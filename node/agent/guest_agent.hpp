@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,6 +33,12 @@ struct agent_process {
   std::string errors = {};
 };
 
+/// A piece of a file.
+struct agent_piece {
+  std::string bytes = {};
+  bool is_end = false; // of the file
+};
+
 /// One connection; the port takes one at a time. Errors name the socket:
 /// vmm_unreachable when the guest's agent does not answer (deadline_exceeded
 /// after the deadline), vmm_refused with its own words. Used by one thread.
@@ -57,6 +64,21 @@ public:
   status write_file(const std::string& path, std::string_view content,
                     deadline_point until);
 
+  /// At most `count` bytes of a file from `offset` on; nothing when there is
+  /// no such file.
+  expected<std::optional<agent_piece>> read_piece(const std::string& path,
+                                                  uint64_t offset,
+                                                  std::size_t count,
+                                                  deadline_point until);
+
+  /// Writes at `offset`. `mode` is that of fopen: "w" empties the file first,
+  /// "r+" needs it to be there.
+  status write_piece(const std::string& path, const char* mode, uint64_t offset,
+                     std::string_view content, deadline_point until);
+
+  /// Whether a file can be opened for reading.
+  expected<bool> is_there(const std::string& path, deadline_point until);
+
 private:
   guest_agent(std::string path, unique_fd socket)
     : path_{std::move(path)}, socket_{std::move(socket)} {}
@@ -66,7 +88,9 @@ private:
   expected<std::string> line(deadline_point until);
   expected<uint64_t> open(const std::string& path, const char* mode,
                           deadline_point until);
-  void close(uint64_t handle, deadline_point until);
+  status seek(uint64_t handle, uint64_t offset, deadline_point until);
+  /// What was written is there only when this succeeds.
+  status close(uint64_t handle, deadline_point until);
 
   std::string path_;
   unique_fd socket_;

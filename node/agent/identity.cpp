@@ -10,6 +10,7 @@
 
 #include "actors/base64.hpp"
 #include "node/agent/guest_agent.hpp"
+#include "node/agent/shell_text.hpp"
 
 namespace forkfleet {
 
@@ -65,16 +66,6 @@ say clock "$(date +%s)"
 say done yes
 )sh";
 
-std::string shell_word(std::string_view text) {
-  auto result = std::string{"'"};
-  for (const char c : text)
-    if (c == '\'')
-      result += "'\\''";
-    else
-      result += c;
-  return result + "'";
-}
-
 std::string random_hex(std::size_t words) {
   auto source = std::random_device{};
   auto text = std::string{};
@@ -105,20 +96,6 @@ std::string hostname_of(const std::string& name) {
     text.pop_back();
   const auto first = text.find_first_not_of('-');
   return first == std::string::npos ? "child" : text.substr(first);
-}
-
-bool is_assignment(std::string_view text) {
-  const auto sign = text.find('=');
-  if (sign == 0 || sign == std::string_view::npos
-      || (text.front() >= '0' && text.front() <= '9'))
-    return false;
-  return std::ranges::all_of(text.substr(0, sign), [](char c) {
-    return c == '_' || is_letter_or_digit(c);
-  });
-}
-
-bool has_zero(std::string_view text) {
-  return text.find('\0') != std::string_view::npos;
 }
 
 std::string clock_lines(microseconds clock) {

@@ -120,6 +120,7 @@ expected<launched> launch(const programs& found, const start_plan& plan,
   auto command = guarding(found, plan.directory, api_socket, plan.leash_pid);
   command.vmm = {found.firecracker, "--api-sock", api_socket};
   command.record = vm_record_file;
+  command.cgroup = plan.cgroup;
   if (auto started = qemu::start_keeper(command, until); !started)
     return tl::unexpected(started.error());
   auto link = qemu::keeper_link::connect(

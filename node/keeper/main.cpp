@@ -44,6 +44,17 @@ int wait_for_ready(int report) {
   return is_ready ? 0 : 1;
 }
 
+// Everything that comes of this process is in it from its first instruction.
+status join_cgroup(const std::string& directory) {
+  if (directory.empty())
+    return {};
+  const auto path = directory + "/cgroup.procs";
+  const auto file = unique_fd{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
+  if (!file || ::write(file.get(), "0", 1) != 1)
+    return tl::unexpected(errno_failure(errno, path));
+  return {};
+}
+
 int work(keeper::options settings, unique_fd report) {
   auto log = unique_fd{
     ::open(log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
@@ -75,6 +86,8 @@ int main(int argc, char** argv) {
   ::umask(0077);
   if (::chdir(settings->directory.c_str()) != 0)
     return refuse(errno_failure(errno, settings->directory));
+  if (auto joined = join_cgroup(settings->cgroup); !joined)
+    return refuse(joined.error());
   auto ends = std::array<int, 2>{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0)
     return refuse(errno_failure(errno, "pipe"));

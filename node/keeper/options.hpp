@@ -16,12 +16,13 @@ struct options {
   std::string preload = {};  // a library put into the VM; empty: none
   std::string overlay = {};  // what that maps over the base; empty: nothing
   std::string record = {};   // the VM starts only while this file is there
+  std::string cgroup = {};   // joined before the VM is made; empty: none
   int leash_pid = 0;
   std::vector<std::string> vmm = {}; // empty: only guard
 };
 
 /// Reads `forkfleet-keeper --directory DIR [--watchdog SOCKET] [--leash PID]
-/// [--preload LIBRARY [--overlay FILE]] [--record FILE]
+/// [--preload LIBRARY [--overlay FILE]] [--record FILE] [--cgroup DIR]
 /// [-- VMM ARGUMENT...]`;
 /// invalid_request names what is wrong.
 expected<options> parse_options(const std::vector<std::string>& arguments);

@@ -4,6 +4,7 @@
 
 #include "node/ledger/host_look.hpp"
 #include "node/ledger/host_repair.hpp"
+#include "node/storage/disk_snapshot_store.hpp"
 
 namespace forkfleet {
 
@@ -15,6 +16,16 @@ struct check_plan {
   fsck_request request = {};
   may_remove may = {};
 };
+
+/// Looks at the host of a node that works, and judges: `owners` are those that
+/// the node told at `times.now`, to which the store's are added.
+expected<host_ledger> judge_host(const look_plan& look,
+                                 disk_snapshot_store& store,
+                                 ledger_owners owners,
+                                 const ledger_times& times);
+
+/// Repairs it; what came into the store's use meanwhile stays.
+void repair_host(host_ledger& ledger, disk_snapshot_store& store);
 
 /// Never fails half-way: what could not be looked at is the outcome.
 fsck_report check_host(const check_plan& plan);

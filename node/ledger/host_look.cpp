@@ -11,6 +11,7 @@
 #include "actors/schema/json.hpp"
 #include "node/firecracker/capture_space.hpp"
 #include "node/ledger/sandbox_look.hpp"
+#include "node/limits/sandbox_cgroups.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/manifest.hpp"
 #include "node/storage/sealed_directory.hpp"
@@ -20,9 +21,9 @@ namespace forkfleet {
 namespace {
 
 constexpr int depth_max = 4;
-constexpr std::array<std::string_view, 7> own_names{
+constexpr std::array<std::string_view, 8> own_names{
   "lock",       "incarnation", "archives", "snapshots",
-  "operations", "sandboxes",   "staging"};
+  "operations", "sandboxes",   "staging",  cgroup_places_file};
 constexpr const char* damaged_name = "damaged";
 
 /// What the kernel says of a path. `since` is its last change, for a
@@ -82,6 +83,7 @@ public:
     look_at_staging();
     look_at_operations();
     look_at_captures();
+    look_at_cgroups();
     if (problem_)
       return tl::unexpected<failure>(problem_);
     auto processes = look_at_processes(plan_);
@@ -234,6 +236,26 @@ private:
            .has_record = known.has_record},
           facts);
     }
+  }
+
+  /// Those of other nodes have another prefix.
+  void look_at_cgroups() {
+    const auto sandboxes = plan_.data + "/sandboxes";
+    const auto prefix = cgroup_prefix_of(plan_.data);
+    for (const auto& place : cgroup_places(plan_.data))
+      for (const auto& name :
+           list_directory(place).value_or(std::vector<std::string>{})) {
+        const auto id = sandbox_of_cgroup(name, prefix);
+        if (id.empty())
+          continue;
+        const auto known = look_at_sandbox(sandboxes, id.value);
+        add({.kind = ledger_kind::cgroup,
+             .where = place + "/" + name,
+             .name = id.value,
+             .damage = known.damage,
+             .has_record = known.has_record},
+            look_at(place + "/" + name));
+      }
   }
 
   const look_plan& plan_;

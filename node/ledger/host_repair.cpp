@@ -4,6 +4,7 @@
 #include <chrono>
 #include <sys/stat.h>
 
+#include "node/limits/sandbox_cgroups.hpp"
 #include "node/storage/file.hpp"
 
 namespace forkfleet {
@@ -28,6 +29,11 @@ std::string remove_orphan(const ledger_thing& x) {
     return "is gone";
   if (info.st_dev != x.device || info.st_ino != x.inode)
     return "left: another one took its place";
+  if (x.kind == ledger_kind::cgroup) {
+    const auto gone =
+      remove_cgroup(x.where, {}, std::chrono::steady_clock::now() + end_limit);
+    return gone ? "removed" : "left: " + to_string(gone.error());
+  }
   const auto slash = x.where.rfind('/');
   const auto gone =
     remove_tree(x.where.substr(0, slash), x.where.substr(slash + 1));

@@ -101,6 +101,7 @@ verdict judge(const ledger_thing& x, const ledger_owners& owners) {
       return judge_process(x, owners);
     case ledger_kind::sandbox:
     case ledger_kind::capture:
+    case ledger_kind::cgroup:
       return judge_sandbox(x, owners);
     case ledger_kind::snapshot:
       return judge_snapshot(x, owners);

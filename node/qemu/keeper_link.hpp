@@ -39,6 +39,7 @@ struct keeper_command {
   std::string preload = {};   // put into the VM; empty: nothing
   std::string overlay = {};   // what that maps over the base
   std::string record = {};    // the VM starts only while this file is there
+  std::string cgroup = {};    // which keeper and VM join; empty: none
   int leash_pid = 0;
   std::vector<std::string> vmm = {}; // empty: guard a VM that runs already
 };

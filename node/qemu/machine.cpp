@@ -112,19 +112,33 @@ void add_agent(argument_list& out, const machine& x) {
           "virtserialport,chardev=agent,name=org.qemu.guest_agent.0");
 }
 
-void add_disks(argument_list& out, const machine& x) {
+// The file itself, as a node of this name.
+void add_image(argument_list& out, const config::disk_section& disk,
+               std::size_t i, const std::string& node, bool is_read_only) {
+  const auto read_only = is_read_only ? "on" : "off";
+  out.add("-blockdev", fmt::format("driver=file,node-name=file{},filename={},"
+                                   "read-only={}",
+                                   i, escape(disk.path), read_only));
+  out.add("-blockdev", fmt::format("driver={},node-name={},file=file{},"
+                                   "read-only={}",
+                                   disk.format, node, i, read_only));
+}
+
+void add_disks(argument_list& out, const machine& x, const launch& where) {
   const auto device =
     is_microvm(x.type) ? "virtio-blk-device" : "virtio-blk-pci";
   for (std::size_t i = 0; i < x.disks.size(); ++i) {
     const auto& disk = x.disks[i];
-    const auto read_only = disk.readonly ? "on" : "off";
-    out.add("-blockdev", fmt::format("driver=file,node-name=file{},filename={},"
-                                     "read-only={}",
-                                     i, escape(disk.path), read_only));
-    out.add("-blockdev", fmt::format("driver={},node-name=disk{},file=file{},"
-                                     "read-only={}",
-                                     disk.format, i, i, read_only));
-    out.add("-device", fmt::format("{},drive=disk{}", device, i));
+    auto top = fmt::format("disk{}", i);
+    const bool has_layers = i < where.layers.size() && !where.layers[i].empty();
+    add_image(out, disk, i, has_layers ? top + "-base" : top,
+              disk.readonly || has_layers);
+    if (has_layers)
+      for (const auto& layer : where.layers[i]) {
+        out.add("-blockdev", layer.dump());
+        top = layer.at("node-name");
+      }
+    out.add("-device", fmt::format("{},drive={}", device, top));
   }
 }
 
@@ -147,6 +161,8 @@ struct argument_reader {
       x.memory_block = value;
     else if (key == "debug_console")
       x.debug_console = value == "on";
+    else if (key == "disk_stamp")
+      x.disk_stamps.push_back(value);
     else if (key == "guest_agent")
       x.agent = value == "on";
     else if (key == "argument")
@@ -196,7 +212,7 @@ std::vector<std::string> command_line(const machine& x, const launch& where) {
   add_machine(out, x, where);
   add_consoles(out, x);
   add_agent(out, x);
-  add_disks(out, x);
+  add_disks(out, x, where);
   out.add_all(x.more);
   if (!where.memory_path.empty())
     out.add("-incoming", "defer");
@@ -226,6 +242,8 @@ run_contract to_contract(const machine& x, const std::string& vmm_version) {
   for (const auto& disk : x.disks)
     add("disk", fmt::format("{}:{}:{}", disk.format,
                             disk.readonly ? "ro" : "rw", disk.path));
+  for (const auto& stamp : x.disk_stamps)
+    add("disk_stamp", stamp);
   for (const auto& argument : x.more)
     result.arguments.push_back("argument=" + argument);
   return result;

@@ -9,10 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "actors/schema/json_text.hpp"
 #include "config/fleet_file.hpp"
 #include "node/vmm.hpp"
 
 namespace forkfleet::qemu {
+
+using schema::json;
 
 /// The machine of one VM. A child's must equal its source's.
 struct machine {
@@ -30,7 +33,8 @@ struct machine {
   bool debug_console = false;
   bool agent = false; // a port for a guest agent
   std::vector<config::disk_section> disks = {};
-  std::vector<std::string> more = {}; // arguments passed on as they are
+  std::vector<std::string> disk_stamps = {}; // of the writable disks' bases
+  std::vector<std::string> more = {};        // arguments passed on as they are
 
   friend bool operator==(const machine&, const machine&) = default;
 };
@@ -39,6 +43,9 @@ struct machine {
 struct launch {
   std::string qemu = {};        // the emulator's path
   std::string memory_path = {}; // a child's memory.bin; empty: fresh memory
+  /// For each disk the nodes of its layers, the lowest first; none where the
+  /// guest sees the file itself.
+  std::vector<std::vector<json>> layers = {};
 };
 
 /// The sockets and files of a VM, in its own directory.

@@ -7,6 +7,7 @@
 #include "actors/durable_file.hpp"
 #include "node/qemu/arena.hpp"
 #include "node/qemu/attached_machine.hpp"
+#include "node/qemu/disk_files.hpp"
 #include "node/qemu/guest_status.hpp"
 #include "node/qemu/host_facts.hpp"
 #include "node/qemu/overlay_file.hpp"
@@ -101,14 +102,19 @@ qemu_driver::shared::command(const start_plan& plan, const machine& x,
   const auto found = find();
   if (!found)
     return tl::unexpected(found.error());
+  auto layers = make_layers(plan, x);
+  if (!layers)
+    return tl::unexpected(layers.error());
   auto result =
     keeper_command{.keeper = found->keeper,
                    .directory = plan.directory,
                    .watchdog = watchdog_socket,
                    .preload = found->preload,
                    .record = vm_record_file,
+                   .cgroup = plan.cgroup,
                    .leash_pid = plan.leash_pid,
-                   .vmm = command_line(x, {found->qemu, record.memory_path})};
+                   .vmm = command_line(
+                     x, {found->qemu, record.memory_path, std::move(*layers)})};
   if (!plan.snapshot || plan.snapshot->memory.is_flat())
     return result;
   if (result.preload.empty())
@@ -253,6 +259,7 @@ vmm_ptr qemu_driver::shared::make_vmm(const start_plan& plan,
   parts.memory_begin = record.memory_begin;
   parts.origin = record.origin;
   parts.attached = record.attached;
+  parts.has_layers = !x.disk_stamps.empty();
   parts.description = describe(plan, x, record);
   auto vm = std::make_shared<qemu_vmm>(std::move(parts));
   // What cannot be found out now is asked for again by the first branch.

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "node/qemu/disk_space.hpp"
 #include "node/qemu/guest_status.hpp"
 #include "node/qemu/vm_record.hpp"
 
@@ -38,7 +39,8 @@ memory_place place_of(const qemu_vmm_parts& x) {
 } // namespace
 
 qemu_vmm::qemu_vmm(qemu_vmm_parts parts)
-  : parts_{std::move(parts)}, tracking_{place_of(parts_)} {}
+  : parts_{std::move(parts)}, tracking_{place_of(parts_)},
+    layers_{*parts_.qmp, parts_.has_layers ? parts_.directory : ""} {}
 
 qemu_vmm::~qemu_vmm() {
   abandon();
@@ -47,7 +49,7 @@ qemu_vmm::~qemu_vmm() {
 expected<vmm_capabilities> qemu_vmm::capabilities(deadline_point until) {
   if (auto looked = look(until); !looked)
     return tl::unexpected(looked.error());
-  const auto& facts = tracking_.facts();
+  const auto facts = qemu_vmm::facts();
   const bool is_tracked = facts.tracking_obstacle.empty();
   auto result = vmm_capabilities{
     .full = true,
@@ -76,11 +78,38 @@ status qemu_vmm::look(deadline_point until) {
 }
 
 vmm_health qemu_vmm::health(deadline_point until) {
+  trouble_.clear();
   const auto state = query_guest(*parts_.qmp, until);
-  if (state)
-    return health_of(*state);
+  if (state) {
+    const auto why = want_of_space(*state, until);
+    trouble_ = why.message;
+    return why ? see_to_space(until) : health_of(*state);
+  }
   return state.error().code == ec::vmm_gone ? vmm_health::gone
                                             : vmm_health::stuck;
+}
+
+// disk_full when the guest stands because its layers found no space; none for
+// every other reason, and for disks that are not ours to judge.
+failure qemu_vmm::want_of_space(const std::string& state,
+                                deadline_point until) {
+  if (!parts_.has_layers || state != disk_failed_state
+      || !lacks_space(*parts_.qmp, until).value_or(false))
+    return {};
+  const auto missing = missing_space(parts_.directory);
+  return {ec::disk_full, space_text(parts_.directory, missing.value_or(0))};
+}
+
+// With space enough the guest goes on; QEMU repeats the write that failed.
+vmm_health qemu_vmm::see_to_space(deadline_point until) {
+  if (missing_space(parts_.directory).value_or(1) > 0)
+    return vmm_health::no_space;
+  static_cast<void>(parts_.qmp->execute("cont", until).has_value());
+  const auto state = query_guest(*parts_.qmp, until);
+  if (!state || health_of(*state) != vmm_health::running)
+    return vmm_health::no_space;
+  trouble_.clear();
+  return vmm_health::running;
 }
 
 expected<capture_estimate> qemu_vmm::estimate(const capture_plan& plan,
@@ -90,8 +119,8 @@ expected<capture_estimate> qemu_vmm::estimate(const capture_plan& plan,
       || steady_clock::now() - looked_ > look_age_max)
     if (auto looked = look(until); !looked)
       return tl::unexpected(looked.error());
-  auto choice = choose_method(tracking_.facts(), plan.mode, plan.scope,
-                              plan.base.root_hash);
+  auto choice =
+    choose_method(facts(), plan.mode, plan.scope, plan.base.root_hash);
   if (!choice)
     return tl::unexpected(choice.error());
   return capture_estimate{.method = std::string{name_of(choice->kind)},
@@ -106,13 +135,13 @@ expected<capture_forecast> qemu_vmm::prepare(const capture_plan& plan,
   pause_max_ = plan.pause_max;
   if (auto ready = check_guest(until); !ready)
     return tl::unexpected(ready.error());
-  if (auto fixed = check_disks(until); !fixed)
-    return tl::unexpected(fixed.error());
+  if (auto ready = layers_.prepare(plan.is_cancelled, until); !ready)
+    return tl::unexpected(ready.error());
   ensure_keeper(until);
   if (auto looked = look(until); !looked)
     return tl::unexpected(looked.error());
-  auto choice = choose_method(tracking_.facts(), plan.mode, plan.scope,
-                              plan.base.root_hash);
+  auto choice =
+    choose_method(facts(), plan.mode, plan.scope, plan.base.root_hash);
   if (!choice)
     return tl::unexpected(choice.error());
   reason_ = std::move(choice->reason);
@@ -136,6 +165,8 @@ status qemu_vmm::check_guest(deadline_point until) {
   const auto state = query_guest(*parts_.qmp, until);
   if (!state)
     return tl::unexpected(state.error());
+  if (const auto why = want_of_space(*state, until))
+    return tl::unexpected(why);
   if (health_of(*state) != vmm_health::running)
     return fail(ec::vmm_refused,
                 fmt::format("{}: the guest does not run, it is {}; resume it "
@@ -144,20 +175,14 @@ status qemu_vmm::check_guest(deadline_point until) {
   return {};
 }
 
-status qemu_vmm::check_disks(deadline_point until) {
-  const auto asked = parts_.qmp->execute("query-block", until);
-  if (!asked)
-    return tl::unexpected(asked.error());
-  for (const auto& device : *asked) {
-    const auto& image = member(device, "inserted");
-    if (!image.is_object() || bool_member(image, "ro"))
-      continue;
-    return fail(ec::unsupported,
-                fmt::format("disk {} is writable; memory and disk would not "
-                            "be of one instant; mark it readonly",
-                            text_member(image, "file")));
-  }
-  return {};
+// A background snapshot lets the guest run on by itself, before its disks
+// could be frozen.
+method_facts qemu_vmm::facts() const {
+  auto result = tracking_.facts();
+  if (parts_.has_layers && result.background_obstacle.empty())
+    result.background_obstacle =
+      "its writable disks are frozen while the guest stands";
+  return result;
 }
 
 // A keeper that is gone is replaced by one that only guards. Without any the
@@ -222,6 +247,8 @@ status qemu_vmm::pause(deadline_point until) {
 status qemu_vmm::capture(deadline_point until) {
   if (!method_)
     return fail(ec::invalid_request, "capture without prepare");
+  if (auto frozen = layers_.freeze(until); !frozen)
+    return frozen;
   return method_->capture(until);
 }
 
@@ -251,8 +278,11 @@ status qemu_vmm::run_guest(deadline_point until) {
       last = state.error();
     if (last.code == ec::vmm_gone)
       return tl::unexpected(last);
-    if (state && !is_resumable(*state))
+    if (state && !is_resumable(*state)) {
+      if (const auto why = want_of_space(*state, until))
+        last = why;
       break;
+    }
     if (steady_clock::now() >= until)
       break;
     resume_first = true;
@@ -281,6 +311,7 @@ expected<capture_result> qemu_vmm::drain(deadline_point until) {
   if (result) {
     result->warnings = warnings_;
     result->reason = reason_;
+    result->disks = layers_.take();
     drained_by_tracker_ = method_->is_tracked();
     method_.reset();
   }
@@ -294,6 +325,7 @@ void qemu_vmm::commit(const std::string& root_hash) noexcept {
 void qemu_vmm::abandon() noexcept {
   if (auto method = std::exchange(method_, nullptr))
     method->abandon();
+  layers_.abandon();
   // A lease that still runs is for a guest that was not seen to run again:
   // the keeper needs it.
 }

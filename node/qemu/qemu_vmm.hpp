@@ -10,6 +10,7 @@
 
 #include "node/qemu/arena.hpp"
 #include "node/qemu/capture_method.hpp"
+#include "node/qemu/disk_layers.hpp"
 #include "node/qemu/keeper_link.hpp"
 #include "node/qemu/pause_model.hpp"
 #include "node/qemu/qmp_client.hpp"
@@ -31,6 +32,7 @@ struct qemu_vmm_parts {
   uint64_t memory_begin = 0;     // its address in QEMU; 0: not known
   std::string origin = {};       // root hash of a child's snapshot
   bool attached = false;         // somebody else started it
+  bool has_layers = false;       // the guest writes disks, in layers of ours
   vmm_description description = {};
 };
 
@@ -42,6 +44,7 @@ public:
 
   expected<vmm_capabilities> capabilities(deadline_point until) override;
   vmm_health health(deadline_point until) override;
+  std::string trouble() const override { return trouble_; }
   vmm_description describe() const override { return parts_.description; }
   run_contract contract() const override { return parts_.contract; }
   std::string tracked_since() const override { return tracking_.since(); }
@@ -64,7 +67,9 @@ public:
 private:
   void ensure_keeper(deadline_point until);
   status check_guest(deadline_point until);
-  status check_disks(deadline_point until);
+  failure want_of_space(const std::string& state, deadline_point until);
+  vmm_health see_to_space(deadline_point until);
+  method_facts facts() const;
   std::unique_ptr<capture_method> make_method(method_kind kind);
   capture_context context();
   status run_guest(deadline_point until);
@@ -73,6 +78,7 @@ private:
 
   qemu_vmm_parts parts_;
   vm_tracking tracking_;
+  disk_layers layers_;
   pause_model model_ = {};
   std::unique_ptr<capture_method> method_ = {};
   std::chrono::milliseconds pause_max_{0};
@@ -81,6 +87,7 @@ private:
   bool drained_by_tracker_ = false;
   std::string reason_ = {}; // why not a better method
   std::vector<std::string> warnings_ = {};
+  std::string trouble_ = {}; // what the last look at its health found
 };
 
 } // namespace forkfleet::qemu

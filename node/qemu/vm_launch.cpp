@@ -14,6 +14,7 @@
 
 #include "actors/durable_file.hpp"
 #include "node/preload/preload.hpp"
+#include "node/qemu/disk_files.hpp"
 #include "node/qemu/guest_memory.hpp"
 #include "node/qemu/guest_status.hpp"
 #include "node/qemu/host_facts.hpp"
@@ -111,6 +112,8 @@ expected<machine> child_machine(const snapshot_files& snapshot) {
   if (!x->initrd.empty())
     if (auto same = check_fingerprint(x->initrd, x->initrd_hash); !same)
       return tl::unexpected(same.error());
+  if (auto same = check_bases(*x, snapshot.info.tag.value); !same)
+    return tl::unexpected(same.error());
   // A page that a balloon gives back would be cut out of the image's file.
   for (const auto& argument : x->more)
     if (argument.find("balloon") != std::string::npos
@@ -179,6 +182,14 @@ expected<machine> plan_machine(const start_plan& plan,
   if (!chosen)
     return tl::unexpected(chosen.error());
   auto x = machine_of(plan.spec, *chosen, host_tsc_khz());
+  for (const auto& disk : x.disks) {
+    if (disk.readonly)
+      continue;
+    auto stamp = base_stamp(disk.path);
+    if (!stamp)
+      return tl::unexpected(stamp.error());
+    x.disk_stamps.push_back(std::move(*stamp));
+  }
   const auto kernel = file_fingerprint(x.kernel);
   if (!kernel)
     return tl::unexpected(kernel.error());

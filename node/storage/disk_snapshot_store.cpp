@@ -223,6 +223,8 @@ expected<snapshot_info> disk_snapshot_store::seal(const seal_request& request,
   if (own == nullptr || own->directory != staging_of(request.operation))
     return fail(ec::invalid_request,
                 request.operation.value + " is sealed with another's files");
+  own->disks = request.disks;
+  own->known_layers = &layers_;
   auto manifest = begin_manifest(request);
   if (manifest)
     manifest = complete_staging(*own, std::move(*manifest), request.words);

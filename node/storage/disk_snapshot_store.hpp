@@ -90,6 +90,14 @@ public:
   /// touches a staging of this life.
   std::vector<std::string> recover();
 
+  /// What is being made, removed or changed now: names in staging, and tags.
+  struct work_in_hand {
+    std::set<std::string> staging = {};
+    std::set<std::string> making = {};
+    std::set<std::string> changing = {};
+  };
+  work_in_hand in_hand() const;
+
   /// What was found wrong on the disk and left alone, for the log.
   std::vector<std::string> problems();
 
@@ -165,6 +173,8 @@ private:
   const std::shared_ptr<snapshot_holds> holds_ =
     std::make_shared<snapshot_holds>();
 
+  layer_hashes layers_;
+
   // Taken before the other.
   std::mutex annotating_;
   // Never held while bytes are hashed or synced.
@@ -174,6 +184,7 @@ private:
   snapshot_table table_;
   std::vector<std::string> problems_;
   std::set<snapshot_tag> flattening_;
+  std::set<std::string> removing_; // names in staging
   uint64_t removals_ = 0;
   uint64_t imports_ = 0;
 };

@@ -2,9 +2,11 @@
 #include "node/storage/image_export.hpp"
 
 #include <algorithm>
+#include <fcntl.h>
 
 #include "node/storage/file.hpp"
 #include "node/storage/reservation.hpp"
+#include "node/storage/sealed_disks.hpp"
 #include "node/storage/zeros.hpp"
 
 namespace forkfleet {
@@ -97,7 +99,82 @@ expected<archive_header> exactly(archive_reader& archive,
   return header;
 }
 
+/// How a layer's file is called in an archive, as in its directory.
+std::string layer_member(const std::string& disk, std::size_t index) {
+  const auto path = layer_path("", disk, index);
+  return path.substr(path.find_last_of('/') + 1);
+}
+
+status write_layer(archive_writer& archive, const std::string& path,
+                   const archive_member& member, const pace& how) {
+  const auto fd = open_file(path, O_RDONLY);
+  if (!fd)
+    return tl::unexpected<failure>(fd.error());
+  auto done = archive.begin(member);
+  std::vector<uint8_t> piece(export_piece_bytes);
+  for (uint64_t at = 0; done && at < member.bytes; at += piece.size()) {
+    piece.resize(std::min<uint64_t>(piece.size(), member.bytes - at));
+    done = how.wait();
+    if (done)
+      done = read_at(fd->get(), piece, at, path);
+    if (done)
+      done = archive.add(piece);
+  }
+  return done;
+}
+
+status unpack_layer(archive_reader& archive, const std::string& name,
+                    const sealed_layer& wanted, const import_target& target) {
+  const auto& directory = target.area.directory;
+  const auto header = exactly(archive, name, wanted.bytes);
+  if (!header)
+    return tl::unexpected<failure>(header.error());
+  auto done = no_room_for(directory, header->data_bytes, target.file_system);
+  const auto path = directory + "/" + name;
+  const auto fd = done ? open_file(path, O_RDWR | O_CREAT | O_EXCL)
+                       : tl::unexpected<failure>(done.error());
+  if (!fd)
+    return tl::unexpected<failure>(fd.error());
+  paced_file file{fd->get(), path, target.how, target.debt};
+  done = resize_file(fd->get(), wanted.bytes, path);
+  if (done)
+    done = unpack_to(archive, file);
+  const auto found =
+    done ? hash_layer(path) : tl::unexpected<failure>(done.error());
+  if (!found)
+    return tl::unexpected<failure>(found.error());
+  if (*found != wanted)
+    return fail(ec::snapshot_corrupt,
+                "the archive's " + name + " is not what was sealed");
+  return {};
+}
+
+status unpack_layers(archive_reader& archive,
+                     const std::vector<sealed_disk>& disks,
+                     const import_target& target) {
+  status done;
+  for (const auto& disk : disks)
+    for (std::size_t i = 0; done && i < disk.layers.size(); ++i)
+      done = unpack_layer(archive, layer_member(disk.name, i), disk.layers[i],
+                          target);
+  return done;
+}
+
 } // namespace
+
+status write_layers(archive_writer& archive, const std::string& directory,
+                    const std::vector<sealed_disk>& disks, int64_t seconds,
+                    const pace& how) {
+  status done;
+  for (const auto& disk : disks)
+    for (std::size_t i = 0; done && i < disk.layers.size(); ++i)
+      done = write_layer(archive, layer_path(directory, disk.name, i),
+                         {.name = layer_member(disk.name, i),
+                          .bytes = disk.layers[i].bytes,
+                          .seconds = seconds},
+                         how);
+  return done;
+}
 
 expected<image_survey> survey(const memory_image& image, const pace& how) {
   image_survey result;
@@ -163,6 +240,8 @@ status unpack_files(archive_reader& archive, const snapshot_manifest& manifest,
   paced_file memory{memory_fd, memory_path, target.how, target.debt};
   if (done)
     done = unpack_to(archive, memory);
+  if (done)
+    done = unpack_layers(archive, manifest.disks, target);
   if (done)
     done = archive.end();
   if (done)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The memory of a snapshot on its way into an archive, and out of one. Knows
-// no CAF.
+// The memory and the disks of a snapshot on their way into an archive, and out
+// of one. Knows no CAF.
 #pragma once
 
 #include <vector>
@@ -26,6 +26,11 @@ expected<image_survey> survey(const memory_image& image, const pace& how);
 status write_image(archive_writer& archive, const memory_image& image,
                    const image_survey& known, int64_t seconds, const pace& how);
 
+/// Writes the layers of all disks, each as a file of its own.
+status write_layers(archive_writer& archive, const std::string& directory,
+                    const std::vector<sealed_disk>& disks, int64_t seconds,
+                    const pace& how);
+
 /// What an archive's files are put into.
 struct import_target {
   disk_staging_area& area;
@@ -34,9 +39,9 @@ struct import_target {
   std::shared_ptr<write_debt> debt = {};
 };
 
-/// Unpacks vmstate and memory.bin into the staging, syncs them and compares
-/// them with their hashes. disk_full before memory is written; what differs
-/// is snapshot_corrupt.
+/// Unpacks vmstate, memory.bin and the disks' layers into the staging, syncs
+/// them and compares them with their hashes. disk_full before a file is
+/// written that has no room; what differs is snapshot_corrupt.
 status unpack_files(archive_reader& archive, const snapshot_manifest& manifest,
                     const std::vector<sha256>& extents,
                     const import_target& target);

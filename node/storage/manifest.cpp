@@ -23,12 +23,12 @@ status check_version(const schema::json& value, const std::string& path) {
   if (found == nullptr || !found->is_number_unsigned())
     return corrupt(path, "is no snapshot's manifest");
   const auto version = found->get<uint64_t>();
-  if (version < manifest_version_min || version > manifest_version)
+  if (version < manifest_version_min || version > manifest_version_disks)
     return corrupt(path,
                    "is of format version " + std::to_string(version)
                      + "; this program reads versions "
                      + std::to_string(manifest_version_min) + " to "
-                     + std::to_string(manifest_version),
+                     + std::to_string(manifest_version_disks),
                    ec::unsupported);
   return {};
 }
@@ -48,12 +48,38 @@ status check_form(const snapshot_manifest& x, const std::string& path) {
   return {};
 }
 
+bool is_disk_name(std::string_view name) {
+  constexpr std::string_view begin = "disk";
+  return name.starts_with(begin) && name.size() > begin.size()
+         && name.size() <= begin.size() + 3
+         && name.find_first_not_of("0123456789", begin.size())
+              == std::string_view::npos;
+}
+
+status check_disks(const snapshot_manifest& x, const std::string& path) {
+  if ((x.format_version >= manifest_version_disks) == x.disks.empty()
+      || x.disks.size() > sealed_disks_max)
+    return corrupt(path, "has disks in a version without, or lacks them");
+  for (std::size_t i = 0; i < x.disks.size(); ++i) {
+    const auto& disk = x.disks[i];
+    if (!is_disk_name(disk.name) || disk.layers.empty()
+        || disk.layers.size() > sealed_layers_max)
+      return corrupt(path, "has a disk without a name or layers");
+    for (std::size_t j = 0; j < i; ++j)
+      if (x.disks[j].name == disk.name)
+        return corrupt(path, "has " + disk.name + " twice");
+  }
+  return {};
+}
+
 status check(const snapshot_manifest& x, const std::string& path) {
   if (!is_valid(x.tag) || !is_valid(x.operation) || !is_valid(x.source))
     return corrupt(path, "lacks a name");
   if (x.extent_bytes != hash_extent_bytes)
     return corrupt(path, "has extents of another size");
   if (auto good = check_form(x, path); !good)
+    return good;
+  if (auto good = check_disks(x, path); !good)
     return good;
   const auto root = root_hash_of(x);
   if (!root)
@@ -64,7 +90,10 @@ status check(const snapshot_manifest& x, const std::string& path) {
 }
 
 std::string plain_text(const snapshot_manifest& x) {
-  return schema::dump(schema::to_json(x), 1) + "\n";
+  auto value = schema::to_json(x);
+  if (x.disks.empty())
+    value.erase("disks");
+  return schema::dump(value, 1) + "\n";
 }
 
 /// Nothing but what we would write: so every byte is covered.
@@ -85,6 +114,20 @@ expected<sha256> decode(const std::string& text) {
   if (!hash)
     return fail(ec::snapshot_corrupt, "'" + text + "' is no hash");
   return *hash;
+}
+
+/// With disks they are part of what the root hash names.
+expected<sha256> with_disks(const sha256& root, const snapshot_manifest& x) {
+  if (x.disks.empty())
+    return root;
+  auto text = std::string{"forkfleet disks 1\n"} + to_hex(root) + "\n";
+  for (const auto& disk : x.disks) {
+    text += disk.name + " " + std::to_string(disk.bytes) + "\n";
+    for (const auto& layer : disk.layers)
+      text += std::to_string(layer.bytes) + " " + layer.hash + "\n";
+  }
+  return hash_bytes(
+    std::span{reinterpret_cast<const uint8_t*>(text.data()), text.size()});
 }
 
 expected<sha256> diff_root_of(const snapshot_manifest& x,
@@ -170,7 +213,10 @@ expected<std::string> root_hash_of(const snapshot_manifest& x) {
                                    .vmstate = *vmstate});
   if (!root)
     return tl::unexpected<failure>(root.error());
-  return to_hex(*root);
+  const auto result = with_disks(*root, x);
+  if (!result)
+    return tl::unexpected<failure>(result.error());
+  return to_hex(*result);
 }
 
 uint64_t manifest_slack_bytes(uint64_t memory_bytes) {

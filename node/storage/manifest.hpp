@@ -19,6 +19,9 @@ namespace forkfleet {
 inline constexpr uint64_t manifest_version = 2;
 inline constexpr uint64_t manifest_version_min = 1;
 
+/// The version of one that has disks.
+inline constexpr uint64_t manifest_version_disks = 3;
+
 /// The longest manifest that is read: that of 1 TiB of memory.
 inline constexpr std::size_t manifest_bytes_max = 32u << 20;
 
@@ -38,6 +41,48 @@ constexpr auto enum_table(sealed_form) {
     {diff, "diff", "memory.diff, what differs from the base"},
   });
 }
+
+/// One layer of a disk: `<disk>-<index>.qcow2`.
+struct sealed_layer {
+  uint64_t bytes = 0;
+  std::string hash = {};
+
+  friend bool operator==(const sealed_layer&, const sealed_layer&) = default;
+  static constexpr schema::about about{"sealed_layer", "One layer of a disk."};
+  static constexpr auto fields() {
+    using schema::field;
+    using enum schema::need;
+    return std::tuple{
+      field("bytes", &sealed_layer::bytes, "The size of its file.", required),
+      field("hash", &sealed_layer::hash, "SHA-256 of its file.", required),
+    };
+  }
+};
+
+/// One writable disk.
+struct sealed_disk {
+  std::string name = {};
+  uint64_t bytes = 0;
+  std::vector<sealed_layer> layers = {};
+
+  friend bool operator==(const sealed_disk&, const sealed_disk&) = default;
+  static constexpr schema::about about{"sealed_disk",
+                                       "One writable disk of a snapshot."};
+  static constexpr auto fields() {
+    using schema::field;
+    using enum schema::need;
+    return std::tuple{
+      field("name", &sealed_disk::name, "Such as disk0.", required),
+      field("bytes", &sealed_disk::bytes, "What the guest sees.", required),
+      field("layers", &sealed_disk::layers,
+            "Its qcow2 layers over the base, the lowest first.", required),
+    };
+  }
+};
+
+/// The most disks, and the most layers of one.
+inline constexpr std::size_t sealed_disks_max = 32;
+inline constexpr std::size_t sealed_layers_max = 64;
 
 struct snapshot_manifest {
   uint64_t format_version = manifest_version;
@@ -63,6 +108,7 @@ struct snapshot_manifest {
   std::string vmstate_hash = {};
   std::vector<std::string> extents = {};
   run_contract contract = {};
+  std::vector<sealed_disk> disks = {};
   std::string manifest_hash = {};
 
   friend bool operator==(const snapshot_manifest&,
@@ -74,7 +120,8 @@ struct snapshot_manifest {
     using enum schema::need;
     using m = snapshot_manifest;
     return std::tuple{
-      field("format_version", &m::format_version, "Of this file; 2.", required),
+      field("format_version", &m::format_version,
+            "Of this file; 3 with disks, else 2.", required),
       field("root_hash", &m::root_hash,
             "The snapshot's id: SHA-256 over sizes and hashes.", required),
       field("tag", &m::tag, "Its name in the fleet.", required),
@@ -107,6 +154,7 @@ struct snapshot_manifest {
             "SHA-256 of each extent of memory.bin, or of a diff's data.",
             required),
       field("contract", &m::contract, "What it needs to run again.", required),
+      field("disks", &m::disks, "Its writable disks; from version 3 on."),
       field("manifest_hash", &m::manifest_hash,
             "SHA-256 of this text with nothing here; empty in version 1."),
     };

@@ -7,7 +7,7 @@
 namespace forkfleet {
 
 expected<sandbox_record> load_sandbox_record(const std::string& directory,
-                                             const sandbox_id& id) {
+                                             const sandbox_id& place) {
   const auto path = directory + "/" + sandbox_record_file;
   const auto text = read_small_file(path);
   if (!text)
@@ -18,7 +18,7 @@ expected<sandbox_record> load_sandbox_record(const std::string& directory,
   auto record = schema::from_json<sandbox_record>(*value);
   if (!record)
     return fail(ec::io_failed, path + ": " + record.error().message);
-  if (record->id != id)
+  if (place_of(*record) != place)
     return fail(ec::io_failed, path + " is of the sandbox " + record->id.value);
   return record;
 }

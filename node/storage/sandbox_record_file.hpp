@@ -11,8 +11,8 @@ namespace forkfleet {
 /// Its name in a sandbox' directory.
 inline constexpr const char* sandbox_record_file = "sandbox.json";
 
-/// Reads it; io_failed when it is not there, or not of this sandbox.
+/// Reads it; io_failed when it is not there, or not of this place.
 expected<sandbox_record> load_sandbox_record(const std::string& directory,
-                                             const sandbox_id& id);
+                                             const sandbox_id& place);
 
 } // namespace forkfleet

@@ -15,15 +15,16 @@ std::string file_in(const std::string& directory) {
 
 } // namespace
 
-std::string sandbox_records::directory(const sandbox_id& id) const {
-  return data_->sandboxes() + "/" + id.value;
+std::string sandbox_records::directory(const sandbox_id& place) const {
+  return data_->sandboxes() + "/" + place.value;
 }
 
 status sandbox_records::save(const sandbox_record& record) {
-  if (!is_valid(record.id))
+  const auto& place = place_of(record);
+  if (!is_valid(record.id) || !is_valid(place))
     return fail(ec::invalid_request,
                 "'" + record.id.value + "' is no sandbox' name");
-  const auto path = directory(record.id);
+  const auto path = directory(place);
   const bool is_new = !path_exists(path);
   if (is_new) {
     const auto names = list_directory(data_->sandboxes());
@@ -66,17 +67,18 @@ sandbox_records::load_all(std::vector<std::string>& problems) {
   return result;
 }
 
-status sandbox_records::remove(const sandbox_id& id) {
-  if (!is_valid(id))
-    return fail(ec::invalid_request, "'" + id.value + "' is no sandbox' name");
-  const auto path = directory(id);
+status sandbox_records::remove(const sandbox_id& place) {
+  if (!is_valid(place))
+    return fail(ec::invalid_request,
+                "'" + place.value + "' is no sandbox' name");
+  const auto path = directory(place);
   if (!path_exists(path))
     return {};
   auto done = remove_file(file_in(path));
   if (done)
     done = sync_directory(path);
   if (done)
-    done = remove_tree(data_->sandboxes(), id.value);
+    done = remove_tree(data_->sandboxes(), place.value);
   return done;
 }
 

@@ -25,6 +25,12 @@ struct sandbox_record {
   microseconds created_at{0}; // Unix time
   uint64_t branches = 0;      // sealed of it
   identity_receipt identity = {};
+  sandbox_limits limits = {};
+  std::string cgroup = {};     // its path, from before it is made
+  std::string unenforced = {}; // which limits, and why
+  sandbox_id place = {};       // empty: the id
+  uint64_t life = 0;
+  operation_id switched_by = {};
 
   friend bool operator==(const sandbox_record&,
                          const sandbox_record&) = default;
@@ -50,9 +56,26 @@ struct sandbox_record {
       field("branches", &sandbox_record::branches, "Branches sealed of it."),
       field("identity", &sandbox_record::identity,
             "What its guest acknowledged."),
+      field("limits", &sandbox_record::limits,
+            "What its VM may take of the host."),
+      field("cgroup", &sandbox_record::cgroup,
+            "Where its cgroup is, or is going to be; empty: it has none."),
+      field("unenforced", &sandbox_record::unenforced,
+            "Which limits are not enforced, and why."),
+      field("place", &sandbox_record::place,
+            "Its directory's name; empty: its id."),
+      field("life", &sandbox_record::life,
+            "Of two finished records under one name, the higher has it."),
+      field("switched_by", &sandbox_record::switched_by,
+            "The rollback or promotion that gave it its name."),
     };
   }
 };
+
+/// The name of its directory, which no other sandbox has.
+inline const sandbox_id& place_of(const sandbox_record& x) {
+  return x.place.empty() ? x.id : x.place;
+}
 
 /// The records of one node. Thread-safe for different sandboxes; the calls
 /// for one sandbox must not overlap.
@@ -63,21 +86,21 @@ public:
 
   explicit sandbox_records(data_directory_ptr data) : data_(std::move(data)) {}
 
-  /// The directory of a sandbox' run files.
-  std::string directory(const sandbox_id& id) const;
+  /// The directory of a sandbox' run files, by its place.
+  std::string directory(const sandbox_id& place) const;
 
   /// Makes the directory, mode 0700, and writes the record durably; one
   /// that exists is replaced. invalid_request for an id that is no name.
   status save(const sandbox_record& record);
 
-  /// All records, in order of their ids. A directory without a record never
+  /// All records, in order of their places. A directory without a record never
   /// had a VM and is removed; a record that cannot be read is left alone.
   /// Both stand in `problems`.
   std::vector<sandbox_record> load_all(std::vector<std::string>& problems);
 
   /// Removes the record first, then the directory with the run files; also
   /// correct when there is none. Only when the VM is gone.
-  status remove(const sandbox_id& id);
+  status remove(const sandbox_id& place);
 
 private:
   const data_directory_ptr data_;

@@ -7,6 +7,7 @@
 #include "node/storage/diff_format.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/label_record.hpp"
+#include "node/storage/sealed_disks.hpp"
 
 namespace forkfleet {
 
@@ -58,6 +59,10 @@ expected<snapshot_manifest> read_sealed(const std::string& directory,
     good = check_memory(directory, *manifest);
   if (good)
     good = check_size(directory + "/" + vmstate_file, manifest->vmstate_bytes);
+  for (const auto& disk : manifest->disks)
+    for (std::size_t i = 0; good && i < disk.layers.size(); ++i)
+      good =
+        check_size(layer_path(directory, disk.name, i), disk.layers[i].bytes);
   if (!good)
     return tl::unexpected<failure>(good.error());
   return manifest;
@@ -92,14 +97,14 @@ uint64_t stored_bytes_of(const std::string& directory) {
   uint64_t sum = 0;
   for (const auto* name : own_files)
     sum += stored_bytes(directory + "/" + name);
-  return sum;
+  return sum + layers_stored_in(directory);
 }
 
 uint64_t unique_bytes_of(const std::string& directory) {
   uint64_t sum = 0;
   for (const auto* name : own_files)
     sum += unshared_bytes(directory + "/" + name);
-  return sum;
+  return sum + layers_unique_in(directory);
 }
 
 expected<bool> clear_leftovers(const std::string& directory,

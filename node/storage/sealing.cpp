@@ -92,6 +92,17 @@ status add_hashes(disk_staging_area& files, snapshot_manifest& manifest) {
   return {};
 }
 
+status add_disks(disk_staging_area& files, snapshot_manifest& manifest) {
+  if (files.disks.empty())
+    return {};
+  auto disks = seal_disks(files.disks, files.directory, files.known_layers);
+  if (!disks)
+    return tl::unexpected<failure>(disks.error());
+  manifest.disks = std::move(*disks);
+  manifest.format_version = manifest_version_disks;
+  return {};
+}
+
 status sync_memory(disk_staging_area& files) {
   auto done =
     sync_data(files.memory_fd.get(),
@@ -147,6 +158,7 @@ expected<snapshot_manifest> complete_staging(disk_staging_area& files,
   then([&] {
     return give_back(files.vmstate.get(), manifest.vmstate_bytes, vmstate_path);
   });
+  then([&] { return add_disks(files, manifest); });
   then([&] { return add_hashes(files, manifest); });
   then([] { return fault_point("seal.hashed"); });
   then([&] { return sync_memory(files); });

@@ -3,12 +3,25 @@
 // labels and notes, what they take, and how two of them differ.
 #include <utility>
 
+#include "node/storage/disk_comparison.hpp"
 #include "node/storage/disk_snapshot_store.hpp"
 #include "node/storage/image_comparison.hpp"
 #include "node/storage/label_record.hpp"
 #include "node/storage/sealed_directory.hpp"
+#include "node/storage/sealed_disks.hpp"
 
 namespace forkfleet {
+
+namespace {
+
+expected<compared_disks> disks_of(const snapshot_info& info) {
+  auto manifest = read_sealed(info.directory, info.tag);
+  if (!manifest)
+    return tl::unexpected<failure>(manifest.error());
+  return compared_disks{info.directory, std::move(manifest->disks)};
+}
+
+} // namespace
 
 expected<snapshot_info>
 disk_snapshot_store::annotate(const snapshot_tag& tag,
@@ -50,7 +63,10 @@ expected<snapshot_usage> disk_snapshot_store::usage(const snapshot_tag& tag) {
       return fail(ec::unknown_snapshot, tag.value);
     result = {.info = table_.describe(*found), .is_read = holds_->is_held(tag)};
   }
-  result.unique_bytes = unique_bytes_of(result.info.directory);
+  const auto& directory = result.info.directory;
+  result.unique_bytes = unique_bytes_of(directory);
+  if (const auto manifest = read_sealed(directory, tag))
+    result.disks = describe_disks(directory, manifest->disks);
   return result;
 }
 
@@ -65,7 +81,18 @@ disk_snapshot_store::compare(const snapshot_tag& tag, const snapshot_tag& other,
   const auto other_image = open_layers(*other_chain);
   if (!image || !other_image)
     return tl::unexpected<failure>(image ? other_image.error() : image.error());
-  return compare_images(**image, **other_image, {options_.gate, stop});
+  auto result = compare_images(**image, **other_image, {options_.gate, stop});
+  if (!result)
+    return result;
+  const auto disks = disks_of(chain->links.front().info);
+  const auto other_disks = disks_of(other_chain->links.front().info);
+  if (!disks || !other_disks)
+    return tl::unexpected<failure>(disks ? other_disks.error() : disks.error());
+  const auto written = compare_disks(*disks, *other_disks, stop);
+  if (!written)
+    return tl::unexpected<failure>(written.error());
+  result->disk_bytes = *written;
+  return result;
 }
 
 } // namespace forkfleet

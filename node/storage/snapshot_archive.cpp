@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // How disk_snapshot_store packs a snapshot into one file and takes one out of
 // it. An archive holds, in this order: manifest.json, flat.json where the
-// snapshot is a diff, vmstate, memory.bin. It needs no base.
+// snapshot is a diff, vmstate, memory.bin, the layers of its disks. It needs
+// no other snapshot; what the disks' layers lie over is a file of the user's,
+// as the kernel is.
 #include <algorithm>
 #include <fcntl.h>
 #include <filesystem>
@@ -10,11 +12,15 @@
 #include "node/storage/disk_snapshot_store.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/image_export.hpp"
+#include "node/storage/qcow2_file.hpp"
 #include "node/storage/sealed_directory.hpp"
 
 namespace forkfleet {
 
 namespace {
+
+/// Data and what qcow2 says about it.
+constexpr uint64_t layer_bytes_max = 2 * qcow2_bytes_max;
 
 std::string parent_directory(const std::string& path) {
   const auto parent = std::filesystem::path{path}.parent_path().string();
@@ -62,6 +68,13 @@ expected<snapshot_manifest> read_first(archive_reader& archive,
     return fail(ec::snapshot_corrupt, path + ": no guest has "
                                         + std::to_string(result->memory_bytes)
                                         + " bytes of memory");
+  if (result)
+    for (const auto& disk : result->disks)
+      for (const auto& layer : disk.layers)
+        if (layer.bytes > layer_bytes_max)
+          return fail(ec::snapshot_corrupt, path + ": no disk has a layer of "
+                                              + std::to_string(layer.bytes)
+                                              + " bytes");
   return result;
 }
 
@@ -97,6 +110,9 @@ expected<uint64_t> disk_snapshot_store::write_archive(const held_chain& chain,
     done = put_vmstate(**archive, info.directory, *manifest);
   if (done)
     done = write_image(**archive, **image, *known, seconds, how);
+  if (done)
+    done =
+      write_layers(**archive, info.directory, manifest->disks, seconds, how);
   if (!done)
     return tl::unexpected<failure>(done.error());
   return (*archive)->end();
@@ -166,7 +182,8 @@ expected<snapshot_manifest> disk_snapshot_store::import_staged(
 expected<snapshot_info> disk_snapshot_store::import_as(
   archive_reader& archive, snapshot_manifest manifest, const snapshot_tag& tag,
   const stop_asked& stop) {
-  manifest.format_version = manifest_version;
+  manifest.format_version =
+    manifest.disks.empty() ? manifest_version : manifest_version_disks;
   manifest.tag = tag;
   manifest.host = host_;
   staging_request request{.tag = tag,

@@ -6,6 +6,7 @@
 #include "node/storage/diff_file.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/sealed_directory.hpp"
+#include "node/storage/sealed_disks.hpp"
 
 namespace forkfleet {
 
@@ -82,6 +83,24 @@ status snapshot_check::vmstate(const std::string& directory,
     return fail(ec::snapshot_corrupt, path + " is not what was sealed");
   result_.bytes += manifest.vmstate_bytes;
   ++result_.hashes;
+  return {};
+}
+
+status snapshot_check::disks(const std::string& directory,
+                             const snapshot_manifest& manifest) {
+  for (const auto& disk : manifest.disks)
+    for (std::size_t i = 0; i < disk.layers.size(); ++i) {
+      if (stop_ && stop_())
+        return fail(ec::interrupted, directory + ": while it was checked");
+      const auto path = layer_path(directory, disk.name, i);
+      const auto found = hash_layer(path);
+      if (!found)
+        return tl::unexpected<failure>(found.error());
+      if (*found != disk.layers[i])
+        return fail(ec::snapshot_corrupt, path + " is not what was sealed");
+      result_.bytes += found->bytes;
+      ++result_.hashes;
+    }
   return {};
 }
 

@@ -24,6 +24,9 @@ public:
   status vmstate(const std::string& directory,
                  const snapshot_manifest& manifest);
 
+  /// Compares every layer of the disks.
+  status disks(const std::string& directory, const snapshot_manifest& manifest);
+
   const verify_result& result() const { return result_; }
 
 private:

@@ -9,6 +9,7 @@
 #include "node/storage/label_record.hpp"
 #include "node/storage/reservation.hpp"
 #include "node/storage/sealed_directory.hpp"
+#include "node/storage/sealed_disks.hpp"
 #include "node/storage/snapshot_check.hpp"
 
 namespace forkfleet {
@@ -190,6 +191,7 @@ expected<snapshot_files> disk_snapshot_store::open(const snapshot_tag& tag) {
                         .contract = manifest->contract,
                         .memory = (*image)->layout(),
                         .vmstate_path = directory + "/" + vmstate_file,
+                        .disks = frozen_disks(directory, manifest->disks),
                         .hold = chain->hold};
 }
 
@@ -220,6 +222,8 @@ expected<verify_result> disk_snapshot_store::verify(const snapshot_tag& tag,
                          info.directory + " became another snapshot");
     if (good && info.tag == tag)
       good = check.vmstate(info.directory, *manifest);
+    if (good && info.tag == tag)
+      good = check.disks(info.directory, *manifest);
     if (!good)
       return tl::unexpected<failure>(good.error());
   }

@@ -61,6 +61,7 @@ expected<std::string> disk_snapshot_store::hide(const snapshot_tag& tag) {
       !renamed)
     return tl::unexpected<failure>(renamed.error());
   table_.erase(tag);
+  removing_.insert(name);
   return name;
 }
 
@@ -73,7 +74,21 @@ status disk_snapshot_store::remove(const snapshot_tag& tag) {
     done = fault_point("remove.renamed");
   if (done)
     done = remove_tree(data_->staging(), *hidden);
+  const std::lock_guard lock{mutex_};
+  removing_.erase(*hidden);
   return done;
+}
+
+disk_snapshot_store::work_in_hand disk_snapshot_store::in_hand() const {
+  const std::lock_guard lock{mutex_};
+  work_in_hand result{.staging = removing_};
+  for (const auto& [operation, held] : claims_) {
+    result.staging.insert(operation.value);
+    result.making.insert(held.tag.value);
+  }
+  for (const auto& tag : flattening_)
+    result.changing.insert(tag.value);
+  return result;
 }
 
 std::vector<std::string> disk_snapshot_store::recover() {

@@ -13,6 +13,7 @@
 #include "node/storage/diff_sink.hpp"
 #include "node/storage/flat_sink.hpp"
 #include "node/storage/manifest.hpp"
+#include "node/storage/sealed_disks.hpp"
 
 namespace forkfleet {
 
@@ -48,6 +49,8 @@ public:
   std::unique_ptr<flat_sink> flat = {};
   std::unique_ptr<diff_sink> diff = {};
   std::vector<sha256> base_extents = {}; // of a clone
+  std::vector<frozen_disk> disks = {};   // linked when it is completed
+  layer_hashes* known_layers = nullptr;  // may be null
   /// Without what a diff's sink has reserved.
   reservation numbers = {};
 

@@ -64,6 +64,16 @@ const std::tuple later_messages{
   named<inspect_report>{"inspect_report"},
   named<compare_request>{"compare_request"},
   named<compare_report>{"compare_report"},
+  named<exec_request>{"exec_request"},
+  named<exec_report>{"exec_report"},
+  named<file_request>{"file_request"},
+  named<file_report>{"file_report"},
+  named<console_request>{"console_request"},
+  named<console_report>{"console_report"},
+  named<fsck_request>{"fsck_request"},
+  named<fsck_report>{"fsck_report"},
+  named<rollback_request>{"rollback_request"},
+  named<promote_request>{"promote_request"},
 };
 // clang-format on
 
@@ -158,6 +168,6 @@ TEST_CASE("type numbers never move", "[actors][protocol][safety]") {
     CHECK(message::about.name == entry.name);
   });
   CHECK(caf::type_id<node_actor>::value == handle);
-  CHECK(next == caf::first_custom_type_id + 37);
+  CHECK(next == caf::first_custom_type_id + 47);
   CHECK(caf::first_custom_type_id == 200);
 }

@@ -109,6 +109,27 @@ TEST_CASE("common options may stand before the verb", "[config][options]") {
   CHECK(good({"--fleet=branch", "branch", "x"}).text("fleet") == "branch");
 }
 
+TEST_CASE("a verb's own option takes the place of a common one",
+          "[config][options]") {
+  const command_line program{
+    .name = "tool",
+    .common = {{.name = "limit", .kind = value_kind::text, .doc = "Common."}},
+    .verbs = {{.path = "own",
+               .options = {{.name = "limit",
+                            .kind = value_kind::number,
+                            .doc = "Own."}}},
+              {.path = "other"}}};
+  const auto own = parse(program, {"own", "--limit", "7"});
+  REQUIRE(own);
+  CHECK(own->number("limit") == 7u);
+  CHECK_FALSE(parse(program, {"own", "--limit", "x"}));
+  const auto other = parse(program, {"other", "--limit", "x"});
+  REQUIRE(other);
+  CHECK(other->text("limit") == "x");
+  CHECK(help(program, "own").find("Common.") == string::npos);
+  CHECK(help(program, "other").find("Common.") != string::npos);
+}
+
 TEST_CASE("the value of a misspelt option is never taken for a verb",
           "[config][options][safety]") {
   CHECK(refusal({"--outptu", "branch", "web"})

@@ -71,6 +71,24 @@ fake_node(fake_node_actor::stateful_pointer<fake_node_state> self,
     [self, script](const compare_request& x) {
       return note(self, script->comparisons, x);
     },
+    [self, script](const exec_request& x) {
+      return note(self, script->programs, x);
+    },
+    [self, script](const file_request& x) {
+      return note(self, script->files, x);
+    },
+    [self, script](const console_request& x) {
+      return note(self, script->consoles, x);
+    },
+    [self, script](const rollback_request& x) {
+      return note(self, script->rollbacks, x);
+    },
+    [self, script](const promote_request& x) {
+      return note(self, script->promotions, x);
+    },
+    [self, script](const fsck_request& x) {
+      return note(self, script->checks, x);
+    },
     [script](caf::tick_atom) {
       if (auto todo = std::exchange(script->todo, {}))
         todo();

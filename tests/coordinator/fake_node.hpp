@@ -41,6 +41,12 @@ struct node_script {
   std::vector<received<annotate_request, inspect_report>> annotations = {};
   std::vector<received<inspect_request, inspect_report>> inspections = {};
   std::vector<received<compare_request, compare_report>> comparisons = {};
+  std::vector<received<exec_request, exec_report>> programs = {};
+  std::vector<received<file_request, file_report>> files = {};
+  std::vector<received<console_request, console_report>> consoles = {};
+  std::vector<received<fsck_request, fsck_report>> checks = {};
+  std::vector<received<rollback_request, restore_report>> rollbacks = {};
+  std::vector<received<promote_request, restore_report>> promotions = {};
   std::vector<operation_query> queries = {};
   std::map<operation_id, operation_status> known = {}; // answers queries
 };

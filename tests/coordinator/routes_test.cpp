@@ -114,3 +114,28 @@ TEST_CASE("an error names hosts that have yet to tell, not all of a thousand",
   CHECK(wait.message.find("995 more") != std::string::npos);
   CHECK_FALSE(not_told(all_told, "sandbox 'x'"));
 }
+
+TEST_CASE("a rollback needs sandbox and snapshot on one host",
+          "[coordinator][routes]") {
+  const auto names = known_names();
+  const auto find = [&names](const char* sandbox, const char* tag) {
+    return find_host(
+      names, rollback_request{.sandbox = {sandbox}, .tag = {tag}}, all_told);
+  };
+  CHECK(find("s1", "snap") == host_name{"h1"});
+  CHECK(find("none", "snap").error().code == ec::unknown_sandbox);
+  CHECK(find("s1", "none").error().code == ec::unknown_snapshot);
+  CHECK(find("far", "snap").error().code == ec::unsupported);
+}
+
+TEST_CASE("a promotion needs the child's source on the child's host",
+          "[coordinator][routes][safety]") {
+  auto names = known_names();
+  const promote_request up{.sandbox = {"kid"}};
+  CHECK(find_host(names, up, all_told) == host_name{"h1"});
+  names.learn(
+    snapshot_info{.tag = {"snap"}, .host = {"h1"}, .source = {"far"}});
+  CHECK(find_host(names, up, all_told).error().code == ec::unsupported);
+  names.learn(snapshot_info{.tag = {"snap"}, .host = {"h1"}, .source = {"s1"}});
+  CHECK(find_host(names, up, all_told) == host_name{"h1"});
+}

@@ -23,6 +23,44 @@ struct upkeep_fixture : joined_fixture {
 
 } // namespace
 
+TEST_CASE_METHOD(joined_fixture, "a check goes to the host that was named",
+                 "[coordinator][upkeep]") {
+  const auto asked = ask<fsck_report>(
+    fsck_request{.host = {"h2"}, .repair = true, .young = milliseconds{9}});
+  auto& checks = scripts.at("h2")->checks;
+  REQUIRE(checks.size() == 1);
+  CHECK(scripts.at("h1")->checks.empty());
+  CHECK(checks[0].request.repair);
+  CHECK(checks[0].request.young == milliseconds{9});
+  CHECK(checks[0].request.epoch == 3);
+  deliver("h2", checks[0].promise, fsck_report{.host = {"h2"}, .repaired = 4});
+  CHECK(asked->value()->repaired == 4);
+  CHECK(code_of(ask<fsck_report>(fsck_request{.host = {"h9"}}))
+        == ec::invalid_request);
+}
+
+TEST_CASE_METHOD(upkeep_fixture, "who has a name after a promotion is known",
+                 "[coordinator][upkeep]") {
+  REQUIRE(tell({.host = {"h1"},
+                .incarnation = 1,
+                .sandboxes = {{.id = {"kid"}, .parent = {"old"}}}}));
+  const auto asked = ask<restore_report>(promote_request{.sandbox = {"kid"}});
+  auto& promotions = scripts.at("h1")->promotions;
+  REQUIRE(promotions.size() == 1);
+  CHECK(promotions[0].request.epoch == 3);
+  CHECK(is_valid(promotions[0].request.operation));
+  deliver("h1", promotions[0].promise,
+          restore_report{.tag = {"old"},
+                         .sandbox = {.id = {"s1"}, .parent = {"old"}}});
+  CHECK(asked->value()->sandbox.host.value == "h1");
+  CHECK(code_of(ask<restore_report>(promote_request{.sandbox = {"kid"}}))
+        == ec::unknown_sandbox);
+  const auto back =
+    ask<restore_report>(rollback_request{.sandbox = {"s1"}, .tag = {"old"}});
+  REQUIRE(scripts.at("h1")->rollbacks.size() == 1);
+  CHECK(is_pending(back));
+}
+
 TEST_CASE_METHOD(upkeep_fixture, "a cancel goes to the node that branches",
                  "[coordinator][upkeep]") {
   const auto branched = branch("op-1", "t1", "s2");

@@ -2,10 +2,13 @@
 // Nothing is left behind: a node that dies in the middle of a fork leaves
 // children that run or no trace of them, and the ledger answers for each.
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <string>
 #include <sys/wait.h>
+#include <utility>
 
 #include <catch2/catch.hpp>
 
@@ -16,6 +19,7 @@
 using namespace forkfleet;
 using namespace forkfleet::test;
 using namespace std::chrono_literals;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -30,6 +34,23 @@ struct checked_fleet : Fleet {
                         "--in-flight", "4", "--coordinator",
                         "127.0.0.1:" + std::to_string(this->port())},
                        this->log_of("fork")};
+  }
+
+  /// forkfleet fsck of the fleet: its exit code and what it printed.
+  std::pair<int, std::string> fsck(std::vector<std::string> more) {
+    std::vector<std::string> words{program_path("forkfleet"),
+                                   "fsck",
+                                   "--young",
+                                   "5s",
+                                   "--coordinator",
+                                   "127.0.0.1:" + std::to_string(this->port())};
+    words.insert(words.end(), more.begin(), more.end());
+    const auto log = this->log_of("fleet-fsck");
+    auto run = program_run{words, log};
+    const int status = run.wait(120s);
+    auto in = std::ifstream{log};
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+            std::string{std::istreambuf_iterator<char>{in}, {}}};
   }
 
   void take_warm() {
@@ -134,6 +155,61 @@ TEST_CASE_METHOD(simulated_checked,
   CHECK(there >= known);
   CHECK(there <= known + 4);
   check_ledger(there, 0);
+}
+
+TEST_CASE_METHOD(simulated_checked,
+                 "fsck of a fleet finds what was planted, and removes it",
+                 "[end_to_end][fsck]") {
+  start();
+  take_warm();
+  CHECK(fsck({}).first == 0);
+  const auto lost = data_of("h1") + "/staging/op-lost";
+  const auto half = data_of("h1") + "/sandboxes/half";
+  for (const auto& path : {lost, half}) {
+    fs::create_directories(path);
+    std::ofstream{path + "/memory.bin"} << "x";
+  }
+  CHECK(fsck({"--repair"}).first == 0);
+  CHECK(fs::exists(lost)); // it is young
+  REQUIRE(eventually([&] { return fsck({}).first == 10; }));
+  const auto [code, text] = fsck({"--repair"});
+  INFO(text);
+  CHECK(code == 10);
+  CHECK(text.find("op-lost") != std::string::npos);
+  CHECK_FALSE(fs::exists(lost));
+  CHECK_FALSE(fs::exists(half));
+  CHECK(fsck({}).first == 0);
+  kill_node("h1");
+  const auto [down, said] = fsck({});
+  CHECK(down == 1);
+  CHECK(said.find("h1") != std::string::npos);
+  CHECK(said.find("node_down") != std::string::npos);
+}
+
+TEST_CASE_METHOD(guest_checked,
+                 "fsck --repair among children that start harms none",
+                 "[end_to_end][vm][fsck][safety]") {
+  if (!can_run())
+    return;
+  start_watched();
+  take_warm();
+  auto tool = fork("8");
+  std::size_t checks = 0;
+  for (; tool.is_running() || checks < 3; ++checks) {
+    const auto [code, text] = fsck({"--repair"});
+    INFO(text);
+    CHECK(code == 0);
+  }
+  CHECK(tool.wait(1s) == 0);
+  CHECK(children().size() == 8);
+  for (const auto& [name, info] : children())
+    CHECK(info.state == sandbox_state::running);
+  CHECK(fsck({"--repair"}).first == 0);
+  check_guest_runs();
+  for (const auto& [name, info] : children()) {
+    CHECK(ask<done>(stop_request{.sandbox = {name}}, 30s));
+    CHECK(fsck({"--repair"}).first == 0);
+  }
 }
 
 TEST_CASE_METHOD(guest_checked,

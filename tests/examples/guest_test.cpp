@@ -104,6 +104,17 @@ struct guest_fixture {
     return stopped;
   }
 
+  /// What the guest says of itself, once a second.
+  template <class Holds>
+  static bool wait_until(const watched_vm& x, Holds holds) {
+    for (const auto until = in(60s); !holds(x.watch->state());) {
+      const auto more = x.watch->last()->counter + 200;
+      if (in(0s) >= until || !x.watch->wait_for_counter(more, until))
+        return false;
+    }
+    return true;
+  }
+
   watched_vm start_child() {
     return start({.folder = scratch.make("child"),
                   .append = "ff.rate_mib=200 ff.set_mib=64",
@@ -125,7 +136,8 @@ TEST_CASE_METHOD(guest_fixture, "a restored guest counts on from its branch",
   REQUIRE(resumed);
   auto child = start_child();
   REQUIRE(child.watch->wait_for_counter(resumed->counter + 4000, in(60s)));
-  CHECK(child.watch->first()->counter == resumed->counter);
+  // A record that the pause cut in two is whole only in the source's output.
+  CHECK(child.watch->first()->counter - resumed->counter <= 1);
   CHECK(child.watch->log().leaps() == 0);
   CHECK(child.watch->state().errors == 0);
   CHECK(child.watch->state().sweeps > 0);
@@ -158,6 +170,10 @@ TEST_CASE_METHOD(guest_fixture, "the guest measures how long it stood still",
     return test::skip(why);
   auto source = start_source();
   auto& vm = *source.vm;
+  // A busy host hides edges of the clock that the guest compares itself with.
+  REQUIRE(
+    wait_until(source, [](const auto& x) { return x.seconds_watched > 0; }));
+  const auto lost_before = source.watch->state().lost;
   const auto before = std::chrono::steady_clock::now();
   REQUIRE(vm.execute("stop"));
   const auto stopped = std::chrono::steady_clock::now();
@@ -165,11 +181,9 @@ TEST_CASE_METHOD(guest_fixture, "the guest measures how long it stood still",
   const auto resuming = std::chrono::steady_clock::now();
   REQUIRE(vm.execute("cont"));
   const auto after = std::chrono::steady_clock::now();
-  const auto enough = source.watch->last()->counter + 8000;
-  REQUIRE(source.watch->wait_for_counter(enough, in(60s)));
-  const auto seen = source.watch->state();
-  CHECK(seen.lost >= resuming - stopped - 1ms);
-  CHECK(seen.lost <= after - before + 1ms);
+  REQUIRE(wait_until(
+    source, [&](const auto& x) { return x.lost >= resuming - stopped - 1ms; }));
+  CHECK(source.watch->state().lost - lost_before <= after - before + 1ms);
   CHECK(source.watch->longest_silence(before, after).duration()
         >= resuming - stopped);
   CHECK(source.watch->log().leaps() == 0);

@@ -29,6 +29,7 @@ busy_sandbox(sandbox_actor::pointer self,
       return script->promise;
     },
     [](const stop_request&) { return done{}; },
+    [](const release_request&) { return host_answer{}; },
     [script](const tick&) { script->promise.deliver(script->outcome); },
   };
 }

@@ -174,7 +174,7 @@ TEST_CASE("a manifest that does not agree with itself is corrupt",
 
 TEST_CASE("a manifest of another version is told from a corrupt one",
           "[storage][manifest]") {
-  const auto text = R"({"format_version": 3, "pages": []})";
+  const auto text = R"({"format_version": 4, "pages": []})";
   CHECK(manifest_from_text(text, "m").error().code == ec::unsupported);
   for (const auto* bad :
        {"", "[]", "{}", "\xff", "{\"format_version\": \"1\"}"})

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/node/node_fixture.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <catch2/catch.hpp>
@@ -59,6 +60,12 @@ coordinator_actor::behavior_type played_coordinator(played_ptr self,
     [](const annotate_request&) { return inspect_report{}; },
     [](const inspect_request&) { return inspect_report{}; },
     [](const compare_request&) { return compare_report{}; },
+    [](const exec_request&) { return exec_report{}; },
+    [](const file_request&) { return file_report{}; },
+    [](const console_request&) { return console_report{}; },
+    [](const fsck_request&) { return fsck_report{}; },
+    [](const rollback_request&) { return restore_report{}; },
+    [](const promote_request&) { return restore_report{}; },
     [](const nodes_request&) { return node_list{}; },
     [](const sandboxes_request&) { return sandbox_list{}; },
     [](const snapshots_request&) { return snapshot_list{}; },
@@ -152,11 +159,14 @@ void simulated_place::open() {
 node_services simulated_place::services() {
   open();
   auto driver = std::make_shared<fickle_driver>(
-    simulated_settings{
-      .time = {.now = [this] { return w_.now(); },
-               .pass = [this](caf::timespan x) { w_.pass(x); }},
-      .faults = faults_,
-      .host = machines_},
+    simulated_settings{.time = {.now = [this] { return w_.now(); },
+                                .pass =
+                                  [this](caf::timespan x) {
+                                    w_.pass(x);
+                                    on_pass();
+                                  }},
+                       .faults = faults_,
+                       .host = machines_},
     is_deaf);
   return {
     .drivers = {{driver->name(), driver}},
@@ -166,7 +176,7 @@ node_services simulated_place::services() {
       [records = records_](const sandbox_record& x) -> expected<std::string> {
       if (auto saved = records->save(x); !saved)
         return tl::unexpected{saved.error()};
-      return records->directory(x.id);
+      return records->directory(place_of(x));
     },
     .forget_record = [records = records_](
                        const sandbox_id& id) { CHECK(records->remove(id)); },
@@ -180,6 +190,13 @@ recovery_result simulated_place::recover(const node_services& services) {
                              .store = *store,
                              .journal = *journal,
                              .records = *records_});
+}
+
+std::size_t simulated_place::running_vms() const {
+  std::size_t count = 0;
+  for (const auto& [id, machine] : machines_->all())
+    count += machine->health() == vmm_health::gone ? 0 : 1;
+  return count;
 }
 
 std::vector<sandbox_record> simulated_place::records() const {
@@ -244,13 +261,21 @@ void node_fixture::start() {
 void node_fixture::kill() {
   if (!unit)
     return;
-  for (const auto& [id, managed] : state().sandboxes)
-    if (managed.handle)
-      w.kill(managed.handle);
+  auto is_dead = std::make_shared<bool>(false);
+  unit_pointer()->attach_functor([is_dead] { *is_dead = true; });
   for (const auto* hands : {&state().hands, &state().upkeep.hands})
     for (const auto& hand : *hands)
       w.kill(hand);
   w.kill(unit);
+  // What is before that in its mailbox may still make a SANDBOX.
+  auto doomed = std::vector<sandbox_actor>{};
+  do {
+    for (const auto& [id, managed] : state().sandboxes)
+      if (managed.handle && std::ranges::count(doomed, managed.handle) == 0) {
+        doomed.push_back(managed.handle);
+        w.kill(managed.handle);
+      }
+  } while (w.run_one() && !*is_dead);
   unit = local_node_actor{};
   w.run();
 }

@@ -3,6 +3,7 @@
 // COORDINATOR that the test plays: for tests of a node's actors.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -44,6 +45,12 @@ public:
     return machines_->find({id});
   }
   std::vector<sandbox_record> records() const;
+  /// How many simulated VMs have not ended.
+  std::size_t running_vms() const;
+  /// The data directory.
+  std::string data() const { return scratch_.path(); }
+  /// Called whenever a VM takes its time.
+  std::function<void()> on_pass = [] {};
   /// Whether VMs of an earlier life do not answer.
   std::shared_ptr<bool> is_deaf = std::make_shared<bool>(false);
   std::shared_ptr<disk_snapshot_store> store = {};

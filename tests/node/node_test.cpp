@@ -37,6 +37,7 @@ sandbox_actor::behavior_type slow_sandbox(sandbox_actor::pointer self,
       return self->make_response_promise<branch_outcome>();
     },
     [](const stop_request&) { return done{}; },
+    [](const release_request&) { return host_answer{}; },
     [](const tick&) {},
   };
 }

@@ -176,7 +176,8 @@ TEST_CASE_METHOD(vm_fixture, "a full disk costs the snapshot, never the guest",
   check_next_branches(*this, *vm);
 }
 
-TEST_CASE_METHOD(vm_fixture, "a disk that can be written refuses the branch",
+TEST_CASE_METHOD(vm_fixture,
+                 "a writable disk that is in no layer of ours refuses it",
                  "[node][qemu][vm][safety]") {
   if (!can_run())
     return;
@@ -186,8 +187,11 @@ TEST_CASE_METHOD(vm_fixture, "a disk that can be written refuses the branch",
   const auto disk =
     unique_fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
   REQUIRE(::ftruncate(disk.get(), 1 << 20) == 0);
-  with_disk.spec.disks = {
-    {.path = path, .format = "raw", .readonly = is_readonly}};
+  with_disk.spec.qemu_arguments = {"-blockdev",
+                                   "driver=file,node-name=own,filename=" + path
+                                     + ",read-only="
+                                     + (is_readonly ? "on" : "off"),
+                                   "-device", "virtio-blk-device,drive=own"};
   const auto vm = start(with_disk);
   auto made = make_snapshot("one", *vm);
   const auto prepared = vm->prepare(made.plan(branch_mode::live), soon());

@@ -101,6 +101,23 @@ caf::result<node_welcome> on_hello(self_ptr self, const node_hello& x,
   return node_welcome{.epoch = 3, .heartbeat = milliseconds{100}};
 }
 
+/// One orphan; gone after a repair.
+fsck_report on_fsck(const fsck_request& x) {
+  auto orphan = ledger_item{.kind = ledger_kind::staging,
+                            .state = ledger_state::orphan,
+                            .where = "/data/staging/op-1",
+                            .reason = "no snapshot is being made there",
+                            .bytes = 4096};
+  if (x.repair)
+    orphan.repair = "removed";
+  return {.host = x.host,
+          .counts = {{.kind = ledger_kind::staging,
+                      .state = ledger_state::orphan,
+                      .count = 1}},
+          .items = {orphan},
+          .repaired = x.repair ? uint64_t{1} : uint64_t{0}};
+}
+
 } // namespace
 
 coordinator_actor::behavior_type fake_coordinator(self_ptr self,
@@ -137,6 +154,23 @@ coordinator_actor::behavior_type fake_coordinator(self_ptr self,
                             .bytes = 12288,
                             .runs = 2,
                             .table = {{0, 4096}, {8192, 8192}}};
+    },
+    [](const exec_request&) { return exec_report{}; },
+    [](const file_request&) { return file_report{}; },
+    [](const console_request&) { return console_report{}; },
+    [](const fsck_request& x) { return on_fsck(x); },
+    [](const rollback_request& x) -> caf::result<restore_report> {
+      if (x.tag.value == "foreign" && !x.force)
+        return to_caf_error(ec::invalid_request, "not of its lineage");
+      return restore_report{
+        .operation = x.operation,
+        .tag = x.tag,
+        .sandbox = {.id = x.sandbox, .host = {"h1"}, .parent = x.tag}};
+    },
+    [](const promote_request& x) {
+      return restore_report{.operation = x.operation,
+                            .tag = {"try-a"},
+                            .sandbox = {.id = {"web"}, .host = {"h1"}}};
     },
     [](const nodes_request&) {
       return node_list{.nodes = {node_info{.host = {"h1"}}}};

@@ -137,6 +137,8 @@ fleet_fixture::fleet_fixture(const fleet_shape& shape)
       << "  node_timeout: 2s\n";
   if (!shape.branch.empty())
     out << "branch:\n" << shape.branch;
+  if (!shape.limits.empty())
+    out << "limits:\n" << shape.limits;
   out << "hosts:\n";
   for (const auto& host : shape.hosts)
     out << "  - name: " << host << "\n    data: " << data_of(host) << "\n";

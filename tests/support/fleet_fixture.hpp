@@ -54,6 +54,7 @@ struct fleet_shape {
   std::vector<std::string> hosts = {"h1"};
   std::string sandboxes = {}; // YAML of the list's entries, two spaces deep
   std::string branch = {};    // YAML of the branch section
+  std::string limits = {};    // YAML of the limits section
   std::string data_base = {}; // where the hosts' data lie; empty: scratch
 };
 

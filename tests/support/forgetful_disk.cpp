@@ -234,6 +234,12 @@ void disk_recorder::after(const disk::call& x, int64_t result) {
                           .to_parent = parent_at(AT_FDCWD, to),
                           .to_name = name_in(to)});
       return;
+    case act::link:
+      changes_.push_back({.what = change_kind::link,
+                          .inode = inode_at(AT_FDCWD, to),
+                          .parent = parent_at(AT_FDCWD, to),
+                          .name = name_in(to)});
+      return;
     case act::remove:
       changes_.push_back({.what = change_kind::unlink,
                           .inode = old_inode_,

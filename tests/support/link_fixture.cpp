@@ -39,6 +39,12 @@ node_actor::behavior_type fake_node(node_actor::pointer self,
     [](const annotate_request&) { return inspect_report{}; },
     [](const inspect_request&) { return inspect_report{}; },
     [](const compare_request&) { return compare_report{}; },
+    [](const exec_request&) { return exec_report{}; },
+    [](const file_request&) { return file_report{}; },
+    [](const console_request&) { return console_report{}; },
+    [](const fsck_request& x) { return fsck_report{.host = x.host}; },
+    [](const rollback_request& x) { return restore_report{.tag = x.tag}; },
+    [](const promote_request&) { return restore_report{}; },
   };
 }
 

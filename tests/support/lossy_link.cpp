@@ -148,6 +148,24 @@ local_node::behavior_type node_proxy(node_proxy_pointer self,
     [self, target](const compare_request& x) {
       return pass<compare_report>(self, target, x);
     },
+    [self, target](const exec_request& x) {
+      return pass<exec_report>(self, target, x);
+    },
+    [self, target](const file_request& x) {
+      return pass<file_report>(self, target, x);
+    },
+    [self, target](const console_request& x) {
+      return pass<console_report>(self, target, x);
+    },
+    [self, target](const rollback_request& x) {
+      return pass<restore_report>(self, target, x);
+    },
+    [self, target](const promote_request& x) {
+      return pass<restore_report>(self, target, x);
+    },
+    [self, target](const fsck_request& x) {
+      return pass<fsck_report>(self, target, x);
+    },
     [self](caf::tick_atom) { on_due(self); },
   };
 }
@@ -218,6 +236,24 @@ coordinator_proxy(coordinator_proxy_pointer self, const connection_ptr& line,
     },
     [self, target](const compare_request& x) {
       return pass<compare_report>(self, target, x);
+    },
+    [self, target](const exec_request& x) {
+      return pass<exec_report>(self, target, x);
+    },
+    [self, target](const file_request& x) {
+      return pass<file_report>(self, target, x);
+    },
+    [self, target](const console_request& x) {
+      return pass<console_report>(self, target, x);
+    },
+    [self, target](const rollback_request& x) {
+      return pass<restore_report>(self, target, x);
+    },
+    [self, target](const promote_request& x) {
+      return pass<restore_report>(self, target, x);
+    },
+    [self, target](const fsck_request& x) {
+      return pass<fsck_report>(self, target, x);
     },
     [self, target](const nodes_request& x) {
       return pass<node_list>(self, target, x);

@@ -257,7 +257,7 @@ node_services simulated_fleet::services_of(std::size_t index) {
               throw simulated_crash{};
             if (auto saved = records->save(x); !saved)
               return tl::unexpected{saved.error()};
-            return records->directory(x.id);
+            return records->directory(place_of(x));
           },
           .forget_record =
             [records = node.records, life](const sandbox_id& id) {

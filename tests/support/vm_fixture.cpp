@@ -132,6 +132,7 @@ snapshot_files vm_fixture::branch(vmm& vm, branch_mode mode,
                                   const std::string& name) {
   auto made = make_snapshot(name, vm);
   result_ = take(vm, made.plan(mode));
+  made.files.disks = result_.disks;
   made.files.info.root_hash = "root-of-" + name;
   vm.commit(made.files.info.root_hash);
   made_[name] = made.files;
@@ -153,6 +154,7 @@ snapshot_files vm_fixture::diff(vmm& vm, const std::string& base,
   plan.base = base_of(base);
   plan.memory = &sink;
   result_ = take(vm, plan);
+  made.files.disks = result_.disks;
   made.files.memory = sink.over(made_.at(base).memory);
   made.files.info.root_hash = "root-of-" + name;
   vm.commit(made.files.info.root_hash);

@@ -5,8 +5,12 @@
 
 #include <catch2/catch.hpp>
 
+#include "actors/compare_protocol.hpp"
+#include "actors/exec_protocol.hpp"
+#include "actors/fsck_protocol.hpp"
 #include "actors/membership_protocol.hpp"
 #include "actors/snapshot_protocol.hpp"
+#include "actors/switch_protocol.hpp"
 #include "tests/support/random_value.hpp"
 
 using namespace forkfleet;
@@ -61,20 +65,20 @@ void survives(int rounds) {
 
 } // namespace
 
-TEMPLATE_TEST_CASE("any message survives JSON", "[actors][json][property]",
-                   numbers, failure, stage_timing, branch_request,
-                   branch_report, operation_query, operation_status,
-                   sandbox_info, snapshot_info, restore_request, restore_report,
-                   stop_request, remove_request, done, node_load, node_info,
-                   nodes_request, node_list, sandboxes_request, sandbox_list,
-                   snapshots_request, snapshot_list, fleet_event,
-                   events_request, event_list, node_hello, node_welcome,
-                   inventory_page, node_heartbeat, heartbeat_ack, node_events,
-                   node_goodbye, cancel_request, flatten_request,
-                   verify_request, verify_report, export_request,
-                   import_request, archive_report, annotate_request,
-                   inspect_request, inspect_report, memory_run, compare_request,
-                   compare_report) {
+TEMPLATE_TEST_CASE(
+  "any message survives JSON", "[actors][json][property]", numbers, failure,
+  stage_timing, branch_request, branch_report, operation_query,
+  operation_status, sandbox_info, snapshot_info, restore_request,
+  restore_report, stop_request, remove_request, done, node_load, node_info,
+  nodes_request, node_list, sandboxes_request, sandbox_list, snapshots_request,
+  snapshot_list, fleet_event, events_request, event_list, node_hello,
+  node_welcome, inventory_page, node_heartbeat, heartbeat_ack, node_events,
+  node_goodbye, cancel_request, flatten_request, verify_request, verify_report,
+  export_request, import_request, archive_report, annotate_request,
+  inspect_request, inspect_report, memory_run, compare_request, compare_report,
+  stream_position, stream_piece, exec_request, exec_report, file_request,
+  file_report, console_request, console_report, fsck_request, fsck_report,
+  rollback_request, promote_request) {
   survives<TestType>(100);
 }
 

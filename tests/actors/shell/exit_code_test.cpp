@@ -18,6 +18,7 @@ TEST_CASE("the documented numbers never move", "[actors][shell][exit_code]") {
   CHECK(static_cast<int>(exit_code::unreachable) == 7);
   CHECK(static_cast<int>(exit_code::no_capacity) == 8);
   CHECK(static_cast<int>(exit_code::partly) == 9);
+  CHECK(static_cast<int>(exit_code::findings) == 10);
   CHECK(static_cast<int>(exit_code::interrupted) == 130);
 }
 

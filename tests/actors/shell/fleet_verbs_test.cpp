@@ -231,3 +231,43 @@ TEST_CASE_METHOD(reached, "an empty history of events is nothing",
   CHECK(run({"events", "-o", "json"}) == exit_code::done);
   CHECK(json().empty());
 }
+
+TEST_CASE_METHOD(reached, "fsck looks at all hosts and tells what it found",
+                 "[actors][shell][fsck_verbs]") {
+  CHECK(run({"fsck"}) == exit_code::findings);
+  CHECK(out.str().find("/data/staging/op-1") != std::string::npos);
+  CHECK(run({"fsck", "--host", "h7", "--repair", "-o", "json"})
+        == exit_code::findings);
+  CHECK(json().at(0).at("host") == "h7");
+  CHECK(json().at(0).at("repaired") == 1);
+}
+
+TEST_CASE_METHOD(reached, "a rollback keeps the state before, and says where",
+                 "[actors][shell][switch_verbs]") {
+  CHECK(run({"rollback", "web", "try-a", "--operation", "op-7"})
+        == exit_code::done);
+  CHECK(out.str().starts_with("web is back at try-a on h1"));
+  CHECK(out.str().find("web-before-op-7") != std::string::npos);
+  CHECK(run({"rollback", "web", "try-a", "--no-safety", "-o", "json"})
+        == exit_code::done);
+  CHECK(json().at("sandbox").at("parent") == "try-a");
+  CHECK_FALSE(json().contains("safety"));
+  CHECK(run({"rollback", "web", "foreign"}) == exit_code::usage);
+  CHECK(run({"rollback", "web", "foreign", "--force"}) == exit_code::done);
+}
+
+TEST_CASE_METHOD(reached, "without its safety branch a rollback is not begun",
+                 "[actors][shell][switch_verbs][safety]") {
+  CHECK(run({"rollback", "missing", "try-a"}) == exit_code::not_found);
+  CHECK(err.str().find("was not begun") != std::string::npos);
+  CHECK(run({"rollback", "missing", "try-a", "--no-safety"})
+        == exit_code::done);
+}
+
+TEST_CASE_METHOD(reached, "a promotion tells the new name",
+                 "[actors][shell][switch_verbs]") {
+  CHECK(run({"promote", "fix-1"}) == exit_code::done);
+  CHECK(out.str().starts_with("fix-1 is now web on h1"));
+  CHECK(run({"promote", "fix-1", "-o", "name"}) == exit_code::done);
+  CHECK(out.str() == "web\n");
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
+#include "tests/node/node_fixture.hpp"
+
+using namespace forkfleet;
+using namespace forkfleet::test;
+
+namespace {
+
+constexpr uint64_t mib = 1u << 20;
+
+/// A node whose VMs count as real ones, on a host whose memory the test says.
+struct memory_fixture : node_fixture {
+  uint64_t available = 60 * mib;
+  std::map<sandbox_id, memory_use> used = {};
+
+  memory_fixture() {
+    settings.declared.clear();
+    settings.limits.memory_reserve = {0};
+    adjust = [this](node_services& services) {
+      services.drivers["qemu"] = services.drivers.at("simulated");
+      services.memory = [this](const memory_targets&) {
+        return memory_sample{
+          .is_known = true, .available_bytes = available, .vms = used};
+      };
+    };
+    declare_vm("s1");
+  }
+
+  void declare_vm(const std::string& id) {
+    declare(id);
+    settings.declared.back().driver = config::driver_kind::qemu;
+  }
+  sandbox_state state_of(const std::string& id) { return info(id).state; }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(memory_fixture, "a VM that does not fit is not started",
+                 "[node][node_memory][safety]") {
+  declare_vm("s2");
+  start();
+  CHECK(state_of("s1") == sandbox_state::running);
+  CHECK(state_of("s2") == sandbox_state::gone);
+  CHECK(info("s2").note.find("host_full") != std::string::npos);
+  CHECK(state().services.memory);
+  CHECK(place.records().size() == 1);
+}
+
+TEST_CASE_METHOD(memory_fixture, "what a VM has taken makes room for others",
+                 "[node][node_memory]") {
+  declare_vm("s2");
+  start();
+  CHECK(state_of("s2") == sandbox_state::gone);
+  used[{"s1"}] = {45 * mib, 40 * mib};
+  restart();
+  CHECK(state_of("s2") == sandbox_state::running);
+  w.advance(std::chrono::seconds{2});
+  CHECK(state().load.memory_free_bytes == 60 * mib);
+  CHECK(state().load.memory_used_bytes == 45 * mib);
+  CHECK(state().load.memory_promised_bytes == (9 + 49) * mib);
+}
+
+TEST_CASE_METHOD(memory_fixture, "with memory_overcommit 0 all are started",
+                 "[node][node_memory]") {
+  settings.limits.memory_overcommit = 0;
+  declare_vm("s2");
+  start();
+  CHECK(state_of("s2") == sandbox_state::running);
+}
+
+TEST_CASE_METHOD(node_fixture, "a lineage grows no further than its limits",
+                 "[node][node_memory][safety]") {
+  settings.limits.children_per_snapshot = 1;
+  settings.limits.lineage_depth = 1;
+  settings.limits.source_bytes = {1};
+  start();
+  REQUIRE(branch("op-1"));
+  const auto more = branch("op-2");
+  REQUIRE_FALSE(more);
+  CHECK(more.error().code == ec::limit_reached);
+  CHECK(more.error().message.find("source_bytes") != std::string::npos);
+  REQUIRE(restore("r-1", "op-1", "kid"));
+  const auto second = restore("r-2", "op-1", "kid-2");
+  REQUIRE_FALSE(second);
+  CHECK(second.error().code == ec::limit_reached);
+  // The same operation again is no second child.
+  CHECK(restore("r-1", "op-1", "kid"));
+  const auto deeper = branch("op-3", "kid");
+  REQUIRE_FALSE(deeper);
+  CHECK(deeper.error().message.find("lineage_depth") != std::string::npos);
+  // Who ends makes room.
+  REQUIRE(stop("kid"));
+  CHECK(restore("r-3", "op-1", "kid-3"));
+}
+
+TEST_CASE_METHOD(node_fixture, "a child's limits are checked",
+                 "[node][node_memory]") {
+  start();
+  REQUIRE(branch("op-1"));
+  const auto refused =
+    ask<restore_report>(restore_request{.operation = {"r-1"},
+                                        .tag = {"op-1"},
+                                        .sandbox = {"kid"},
+                                        .epoch = script->epoch,
+                                        .limits = {.pids = 1}});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ec::invalid_request);
+  CHECK(place.records().size() == 1);
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// A guest agent whose guest is this machine: it speaks the protocol of
+// qemu-guest-agent, runs programs here, and has /run/forkfleet of its guest in
+// a directory of its own.
+#pragma once
+
+#include <atomic>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <sys/types.h>
+#include <thread>
+
+#include "actors/schema/json_text.hpp"
+#include "actors/unique_fd.hpp"
+#include "tests/support/scratch.hpp"
+
+namespace forkfleet::test {
+
+class fake_agent {
+public:
+  fake_agent();
+  ~fake_agent();
+
+  std::string socket() const { return home_.path() + "/agent.sock"; }
+
+  /// Where what the guest calls `path` lies.
+  std::string here(const std::string& path) const;
+
+  /// Once `commands` more were done, the answer to one is lost with the
+  /// connection.
+  void lose_answer_after(int commands) { answers_left_ = commands; }
+
+  /// Whether it hears and says nothing.
+  std::atomic<bool> is_mute{false};
+
+  /// Connections so far.
+  std::atomic<int> connections{0};
+
+private:
+  struct process {
+    pid_t pid = -1;
+    std::string files = {};
+    bool has_ended = false;
+    int status = 0;
+  };
+
+  void serve();
+  void serve_one(int socket);
+  schema::json answer(const schema::json& command);
+  schema::json start(const schema::json& arguments);
+  schema::json look(const schema::json& arguments);
+  schema::json file(const std::string& name, const schema::json& arguments);
+
+  scratch_directory home_;
+  unique_fd listener_;
+  std::atomic<bool> is_ending_{false};
+  std::atomic<int> answers_left_{-1};
+  std::map<uint64_t, process> processes_ = {};
+  std::map<uint64_t, std::FILE*> files_ = {};
+  uint64_t next_ = 1000;
+  std::thread thread_;
+};
+
+} // namespace forkfleet::test
