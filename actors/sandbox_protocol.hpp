@@ -65,6 +65,7 @@ struct sandbox_info {
   sandbox_limits limits = {};
   std::string cgroup = {};
   std::string unenforced = {};
+  operation_id switched_by = {};
 
   friend bool operator==(const sandbox_info&, const sandbox_info&) = default;
   static constexpr schema::about about{"sandbox_info", "One sandbox."};
@@ -105,6 +106,8 @@ struct sandbox_info {
                     "The cgroup that its VM runs in; empty: none of its own."),
       schema::field("unenforced", &sandbox_info::unenforced,
                     "Which limits are not enforced, and why."),
+      schema::field("switched_by", &sandbox_info::switched_by,
+                    "The rollback or promotion that gave it its name."),
     };
   }
 };

@@ -201,7 +201,8 @@ private:
             .identity = record.identity,
             .limits = record.limits,
             .cgroup = record.cgroup,
-            .unenforced = record.unenforced};
+            .unenforced = record.unenforced,
+            .switched_by = record.switched_by};
   }
 
   /// Its VM is gone.
