@@ -131,6 +131,7 @@ struct snapshot_info {
   uint64_t depth = 0;
   std::vector<std::string> labels = {};
   std::string note = {};
+  sandbox_limits limits = {};
 
   friend bool operator==(const snapshot_info&, const snapshot_info&) = default;
   static constexpr schema::about about{"snapshot_info", "One sealed snapshot."};
@@ -165,6 +166,8 @@ struct snapshot_info {
       schema::field("labels", &snapshot_info::labels,
                     "KEY=VALUE each, in order of their keys."),
       schema::field("note", &snapshot_info::note, "What people say of it."),
+      schema::field("limits", &snapshot_info::limits,
+                    "What its source was limited to: a child is, too."),
     };
   }
 };

@@ -182,8 +182,7 @@ expected<snapshot_manifest> disk_snapshot_store::import_staged(
 expected<snapshot_info> disk_snapshot_store::import_as(
   archive_reader& archive, snapshot_manifest manifest, const snapshot_tag& tag,
   const stop_asked& stop) {
-  manifest.format_version =
-    manifest.disks.empty() ? manifest_version : manifest_version_disks;
+  manifest.format_version = version_of(manifest);
   manifest.tag = tag;
   manifest.host = host_;
   staging_request request{.tag = tag,
