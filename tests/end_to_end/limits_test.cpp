@@ -132,7 +132,8 @@ TEST_CASE("children have the limits of a source that is gone",
   CHECK(limits == sandbox_limits{.memory_bytes = 512u << 20, .pids = 200});
   const auto taken = fleet.branch({.operation = {"b1"},
                                    .sandbox = {"source"},
-                                   .tag = {"warm"}});
+                                   .tag = {"warm"},
+                                   .labels = {"stage=warm"}});
   REQUIRE(taken);
   REQUIRE_FALSE(taken->outcome);
   CHECK(fleet.ask<done>(stop_request{.sandbox = {"source"}}, 60s));
@@ -155,6 +156,7 @@ TEST_CASE("children have the limits of a source that is gone",
       fleet.ask<inspect_report>(inspect_request{.tag = {tag}}, 10s);
     REQUIRE(known);
     CHECK(known->snapshot.limits == limits);
+    CHECK(known->snapshot.labels == std::vector<std::string>{"stage=warm"});
     CHECK(fleet.ask<done>(stop_request{.sandbox = {"kid-of-" + tag}}, 60s));
   }
 }

@@ -35,6 +35,27 @@ struct company_fixture {
 
 } // namespace
 
+TEST_CASE_METHOD(company_fixture, "what is said of a snapshot goes along",
+                 "[storage][archive]") {
+  const label_change said{
+    .labels = {"keep=yes", "stage=warm"}, .has_note = true, .note = "booted"};
+  const std::string tag = GENERATE("base", "top");
+  REQUIRE(world->annotate({tag}, said));
+  REQUIRE(world->export_to({tag}, path, {}));
+  const auto in = other->import_from(path, {"again"}, {});
+  REQUIRE(in);
+  CHECK(in->info.labels == said.labels);
+  CHECK(in->info.note == "booted");
+  other.restart();
+  CHECK(other->problems().empty());
+  REQUIRE(other->list().size() == 1);
+  CHECK(other->list()[0].labels == said.labels);
+  CHECK(other->list()[0].note == "booted");
+  // What is changed there stays there.
+  REQUIRE(other->annotate({"again"}, {.dropped = {"keep", "stage"}}));
+  CHECK(world->annotate({tag}, {})->labels == said.labels);
+}
+
 TEST_CASE_METHOD(company_fixture, "the limits of its source go along",
                  "[storage][archive]") {
   const sandbox_limits limits{.memory_bytes = 512 * mib, .pids = 200};
