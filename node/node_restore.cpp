@@ -189,8 +189,9 @@ void start_restore(node_pointer self, const restore_request& request) {
 /// What is running, and what lies on the disk, may stand against a child.
 status check_room(node_pointer self, const restore_request& request) {
   const auto& st = self->state;
-  if (const auto wrong = wrong_limit(request.limits); !wrong.empty())
-    return fail(ec::invalid_request, "limits: " + wrong);
+  for (const auto& limits : {request.limits, limits_of_child(self, request)})
+    if (const auto wrong = wrong_limit(limits); !wrong.empty())
+      return fail(ec::invalid_request, "limits: " + wrong);
   const auto children = std::ranges::count_if(st.sandboxes, [&](const auto& x) {
     return x.second.info.parent == request.tag;
   });

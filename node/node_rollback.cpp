@@ -156,6 +156,7 @@ caf::result<restore_report> on_rollback(node_pointer self,
   run->info.state = sandbox_state::running;
   run->info.parent = request.tag;
   run->info.note = {};
+  run->info.switched_by = request.operation;
   run->info.started_at = run->record.created_at;
   const auto promise = start_switch(self, run, "rolled back");
   start_fresh(self, run);
@@ -201,6 +202,7 @@ caf::result<restore_report> on_promote(node_pointer self,
   run->info = child.info;
   run->info.id = source;
   run->info.origin = run->record.origin;
+  run->info.switched_by = request.operation;
   const auto promise = start_switch(self, run, "promoted");
   release_vm(self, run, run->from, &switch_run::vmm, [self, run] {
     release_vm(self, run, run->name, &switch_run::old_vmm,

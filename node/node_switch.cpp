@@ -155,16 +155,17 @@ void take_over(node_pointer self, const switch_ptr& run) {
       found != st.sandboxes.end())
     old = found->second;
   const bool has_old = !old.info.id.empty();
-  if (is_promotion(*run)) {
+  if (is_promotion(*run))
     st.sandboxes.erase(run->from);
-    uplink::tell_removed(self, run->from);
-  }
   st.sandboxes[run->name] = {.info = run->info,
                              .record = run->record,
                              .hand = run->hand,
                              .switching = old.switching};
   manage(self, run->info, run->vmm);
   run->vmm.reset();
+  // After the other was told: who asks again finds one of the two.
+  if (is_promotion(*run))
+    uplink::tell_removed(self, run->from);
   uplink::tell(self,
                fleet_event{.at = st.services.wall(),
                            .kind = is_promotion(*run) ? "sandbox.promoted"

@@ -215,7 +215,8 @@ private:
             .limits = record.limits,
             .cgroup = record.cgroup,
             .unenforced = record.unenforced,
-            .network = record.network};
+            .network = record.network,
+            .switched_by = record.switched_by};
   }
 
   /// Its VM is gone.
