@@ -205,6 +205,7 @@ TEST_CASE_METHOD(switch_fixture, "a promotion that fails leaves both",
   check_whole({"child", "s1"});
   CHECK(machines() == before);
   CHECK(code_of(branch("op-2", "child")) == ec::none);
+  CHECK(code_of(branch("op-3")) == ec::none);
 }
 
 TEST_CASE("a node killed anywhere in a switch leaves each name exactly once",
