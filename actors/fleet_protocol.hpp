@@ -66,6 +66,7 @@ struct node_info {
   std::string file_system = {};
   std::string accelerator = {};
   std::string limits = {};
+  std::string network = {};
   node_load load = {};
   milliseconds silence{0};
 
@@ -84,6 +85,9 @@ struct node_info {
       schema::field("accelerator", &node_info::accelerator, "kvm or tcg."),
       schema::field("limits", &node_info::limits,
                     "Which limits of VMs it can enforce, or why none."),
+      schema::field("network", &node_info::network,
+                    "How it can connect sandboxes: namespace with the range "
+                    "of their addresses, or user and why no more."),
       schema::field("load", &node_info::load, "What it can take."),
       schema::field("silence_ms", &node_info::silence,
                     "Since its last heartbeat."),

@@ -19,7 +19,8 @@ enum class ledger_kind : uint8_t {
   operation,
   capture,
   file,
-  cgroup
+  cgroup,
+  network
 };
 
 constexpr auto enum_table(ledger_kind) {
@@ -33,6 +34,8 @@ constexpr auto enum_table(ledger_kind) {
     {capture, "capture", "capture space in memory"},
     {file, "file", "any other file of the data directory"},
     {cgroup, "cgroup", "the cgroup of one sandbox"},
+    {network, "network",
+     "the network namespace or link of one sandbox, or the rules of all"},
   });
 }
 

@@ -22,6 +22,7 @@ struct node_hello {
   std::string file_system = {};
   std::string accelerator = {};
   std::string limits = {};
+  std::string network = {};
   node_load load = {};
 
   friend bool operator==(const node_hello&, const node_hello&) = default;
@@ -41,6 +42,9 @@ struct node_hello {
       schema::field("accelerator", &node_hello::accelerator, "kvm or tcg."),
       schema::field("limits", &node_hello::limits,
                     "Which limits of VMs it can enforce, or why none."),
+      schema::field("network", &node_hello::network,
+                    "How it can connect sandboxes: namespace with the range "
+                    "of their addresses, or user and why no more."),
       schema::field("load", &node_hello::load, "What it can take."),
     };
   }

@@ -5,6 +5,7 @@
 
 #include "actors/guest_protocol.hpp"
 #include "actors/limits_protocol.hpp"
+#include "actors/network_protocol.hpp"
 
 namespace forkfleet {
 
@@ -65,6 +66,8 @@ struct sandbox_info {
   sandbox_limits limits = {};
   std::string cgroup = {};
   std::string unenforced = {};
+  sandbox_network network = {};
+  operation_id switched_by = {};
 
   friend bool operator==(const sandbox_info&, const sandbox_info&) = default;
   static constexpr schema::about about{"sandbox_info", "One sandbox."};
@@ -105,6 +108,9 @@ struct sandbox_info {
                     "The cgroup that its VM runs in; empty: none of its own."),
       schema::field("unenforced", &sandbox_info::unenforced,
                     "Which limits are not enforced, and why."),
+      schema::field("network", &sandbox_info::network, "How it is connected."),
+      schema::field("switched_by", &sandbox_info::switched_by,
+                    "The rollback or promotion that gave it its name."),
     };
   }
 };
@@ -128,6 +134,7 @@ struct snapshot_info {
   uint64_t depth = 0;
   std::vector<std::string> labels = {};
   std::string note = {};
+  sandbox_limits limits = {};
 
   friend bool operator==(const snapshot_info&, const snapshot_info&) = default;
   static constexpr schema::about about{"snapshot_info", "One sealed snapshot."};
@@ -162,6 +169,8 @@ struct snapshot_info {
       schema::field("labels", &snapshot_info::labels,
                     "KEY=VALUE each, in order of their keys."),
       schema::field("note", &snapshot_info::note, "What people say of it."),
+      schema::field("limits", &snapshot_info::limits,
+                    "What its source was limited to: a child is, too."),
     };
   }
 };

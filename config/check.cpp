@@ -208,6 +208,7 @@ void check(const fleet_file& fleet, const place_map& places,
   check_hosts(run);
   check_directories(run);
   check_network(run);
+  check_reach(run);
   check_sandboxes(run);
   check_limits(run);
 }

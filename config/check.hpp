@@ -46,8 +46,10 @@ private:
 void check(const fleet_file& fleet, const place_map& places,
            problem_list& problems);
 
-/// The parts of `check`: addresses and certificates, sandboxes, limits.
+/// The parts of `check`: addresses and certificates, what sandboxes may reach
+/// and by which addresses, sandboxes, limits.
 void check_network(checker& run);
+void check_reach(checker& run);
 void check_sandboxes(checker& run);
 void check_limits(checker& run);
 

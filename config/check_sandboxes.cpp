@@ -87,6 +87,7 @@ void check_unused(checker& run, const sandbox_section& x,
     {"binary", x.binary != untouched.binary},
     {"attach", x.attach != untouched.attach},
     {"limits", x.limits != untouched.limits},
+    {"network", x.network != untouched.network},
   };
   for (const auto key : keys)
     if (is_set.at(key))
@@ -100,13 +101,13 @@ void check_driver(checker& run, const sandbox_section& x,
   if (x.driver == driver_kind::simulated)
     check_unused(run, x, path, "for a simulated sandbox",
                  {"initrd", "append", "accelerator", "disks", "debug_console",
-                  "guest_agent", "qemu_arguments", "binary", "attach",
-                  "limits"});
+                  "guest_agent", "qemu_arguments", "binary", "attach", "limits",
+                  "network"});
   else if (is_attached)
     check_unused(run, x, path, "for a VM that somebody else started",
                  {"kernel", "initrd", "append", "machine", "accelerator",
                   "memory", "vcpus", "disks", "debug_console", "guest_agent",
-                  "qemu_arguments", "binary", "limits"});
+                  "qemu_arguments", "binary", "limits", "network"});
   else if (x.kernel.empty() && !run.has_problem(path + ".driver")
            && !run.has_problem(path + ".attach.qmp")
            && !run.has_problem(path + ".attach.api"))
@@ -115,7 +116,7 @@ void check_driver(checker& run, const sandbox_section& x,
   if (x.driver == driver_kind::firecracker)
     check_unused(run, x, path, "for Firecracker",
                  {"machine", "accelerator", "debug_console", "guest_agent",
-                  "qemu_arguments"});
+                  "qemu_arguments", "network"});
   else if (x.driver == driver_kind::qemu)
     check_unused(run, x, path, "for QEMU", {"binary"});
 }

@@ -42,6 +42,11 @@ std::string default_state(const fleet_file& fleet, const environment& env) {
   return {};
 }
 
+/// Hosts of one machine get different ones, up to sixteen of them.
+std::string default_range(std::size_t host) {
+  return fmt::format("10.213.{}.0/20", host % 16 * 16);
+}
+
 } // namespace
 
 void for_each_path(fleet_file& fleet, const visitor& visit) {
@@ -87,7 +92,10 @@ void resolve(fleet_file& fleet, const std::string& directory,
                  {"is needed, because neither XDG_STATE_HOME nor HOME is set"});
   if (fleet.coordinator.data.empty())
     fleet.coordinator.data = normal(fleet.state, "coordinator");
-  for (auto& host : fleet.hosts) {
+  for (std::size_t i = 0; i < fleet.hosts.size(); ++i) {
+    auto& host = fleet.hosts[i];
+    if (host.network_range.empty())
+      host.network_range = default_range(i);
     if (host.data.empty())
       host.data = normal(fleet.state, host.name.value);
     if (host.archives.empty())

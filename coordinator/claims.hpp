@@ -88,6 +88,15 @@ public:
     return false;
   }
 
+  /// The first, in order of the names, that `is_wanted` takes; null for none.
+  template <class Predicate>
+  const Info* find_if(Predicate is_wanted) const {
+    for (const auto& [id, owners] : claims_)
+      if (is_wanted(owners.front()))
+        return &owners.front();
+    return nullptr;
+  }
+
   std::size_t size() const { return claims_.size(); }
 
 private:

@@ -114,6 +114,14 @@ const snapshot_info* lineage::find(const snapshot_tag& tag) const {
   return snapshots_.find(tag);
 }
 
+const sandbox_info*
+lineage::find_switched(const operation_id& operation) const {
+  if (operation.empty())
+    return nullptr;
+  return sandboxes_.find_if(
+    [&](const sandbox_info& x) { return x.switched_by == operation; });
+}
+
 bool lineage::has_ancestor(const snapshot_tag& tag) const {
   return snapshots_.find(tag) || removed_.contains(tag);
 }

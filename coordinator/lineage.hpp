@@ -57,6 +57,10 @@ public:
   const sandbox_info* find(const sandbox_id& id) const;
   const snapshot_info* find(const snapshot_tag& tag) const;
 
+  /// The sandbox that this rollback or promotion gave its name; null when
+  /// none has ended so, or a later one followed.
+  const sandbox_info* find_switched(const operation_id& operation) const;
+
   /// Whether the tag is a snapshot or a removed one that something came of.
   bool has_ancestor(const snapshot_tag& tag) const;
 

@@ -18,6 +18,7 @@ node_info info_of(const node_hello& hello) {
           .file_system = hello.file_system,
           .accelerator = hello.accelerator,
           .limits = hello.limits,
+          .network = hello.network,
           .load = hello.load};
 }
 

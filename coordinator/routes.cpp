@@ -175,6 +175,8 @@ expected<host_name> find_host(const lineage& names,
 expected<host_name> find_host(const lineage& names,
                               const rollback_request& request,
                               const untold_hosts& untold) {
+  if (const auto* done = names.find_switched(request.operation))
+    return done->host;
   const auto host =
     find_holder(names, request.sandbox, ec::unknown_sandbox, untold);
   const auto other =
@@ -193,6 +195,9 @@ expected<host_name> find_host(const lineage& names,
 expected<host_name> find_host(const lineage& names,
                               const promote_request& request,
                               const untold_hosts& untold) {
+  // The child's name is free since, and may be another's.
+  if (const auto* done = names.find_switched(request.operation))
+    return done->host;
   const auto host =
     find_holder(names, request.sandbox, ec::unknown_sandbox, untold);
   if (!host)

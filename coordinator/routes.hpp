@@ -71,12 +71,13 @@ expected<host_name> find_host(const lineage& names,
                               const untold_hosts& untold);
 
 /// Where the sandbox and the snapshot are; unsupported when they are on two
-/// hosts.
+/// hosts. One that has ended well, asked again: where it was done.
 expected<host_name> find_host(const lineage& names,
                               const rollback_request& request,
                               const untold_hosts& untold);
 
-/// Where the child is; unsupported when its source is on another host.
+/// Where the child is; unsupported when its source is on another host. One
+/// that has ended well, asked again: where it was done.
 expected<host_name> find_host(const lineage& names,
                               const promote_request& request,
                               const untold_hosts& untold);

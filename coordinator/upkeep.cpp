@@ -205,6 +205,17 @@ caf::result<fsck_report> on_fsck(coordinator_pointer self,
 
 namespace {
 
+/// Who has which name after a switch that is over. A child's old name may be
+/// another child's since.
+void note_switch(coordinator_pointer self, const sandbox_id& from,
+                 const sandbox_info& now) {
+  auto& names = self->state.names;
+  const auto* old = names.find(from);
+  if (from != now.id && old && old->operation == now.operation)
+    names.drop(from, now.host);
+  names.learn(now);
+}
+
 /// Passes a switch to the host of its sandbox, and learns who has the name.
 template <class Request>
 caf::result<restore_report> pass_switch(coordinator_pointer self,
@@ -229,11 +240,8 @@ caf::result<restore_report> pass_switch(coordinator_pointer self,
       if (!x)
         return;
       x->sandbox.host = host;
-      if (x->outcome)
-        return;
-      if (x->sandbox.id != from)
-        self->state.names.drop(from, host);
-      self->state.names.learn(x->sandbox);
+      if (!x->outcome)
+        note_switch(self, from, x->sandbox);
     });
 }
 

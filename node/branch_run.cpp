@@ -160,6 +160,7 @@ private:
                                           .memory_bytes = report.memory_bytes,
                                           .vmstate_bytes = report.vmstate_bytes,
                                           .contract = context_.vmm->contract(),
+                                          .limits = context_.limits,
                                           .disks = std::move(disks_),
                                           .words = std::move(*words)},
                                          capture_.files());

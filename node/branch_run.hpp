@@ -23,7 +23,8 @@ struct branch_context {
   snapshot_store_ptr store = {};
   operation_journal_ptr journal = {};
   host_name host = {};
-  snapshot_tag parent = {}; // the snapshot that the source came from
+  snapshot_tag parent = {};   // the snapshot that the source came from
+  sandbox_limits limits = {}; // the source's
   config::branch_section policy = {};
   /// Closed while this branch's guest stands; may be empty.
   pause_gate_ptr gate = {};

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "actors/network_protocol.hpp"
 #include "actors/sandbox_protocol.hpp"
 #include "config/fleet_file.hpp"
 #include "node/snapshot_store.hpp"
@@ -25,6 +26,7 @@ struct start_plan {
   std::optional<snapshot_files> snapshot = {}; // set: start a child of it
   int leash_pid = 0;       // the VM must not outlive this process; 0: none
   std::string cgroup = {}; // the VM and its keeper run in it; empty: in ours
+  sandbox_network network = {}; // as it was made; for a child its snapshot's
 };
 
 /// A driver. Thread-safe: several sandboxes are started at once.

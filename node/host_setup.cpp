@@ -16,6 +16,7 @@
 #include "node/firecracker/firecracker_driver.hpp"
 #include "node/ledger/host_check.hpp"
 #include "node/limits/sandbox_cgroups.hpp"
+#include "node/network/sandbox_networks.hpp"
 #include "node/qemu/host_facts.hpp"
 #include "node/qemu/qemu_driver.hpp"
 #include "node/simulated/simulated_driver.hpp"
@@ -77,6 +78,19 @@ make_memory_look(const pause_gate_ptr& gate) {
   };
 }
 
+/// What the VM of this record ran in; what is left is found by fsck.
+void remove_surroundings(const sandbox_record& record,
+                         sandbox_networks& networks) {
+  const auto note = [&record](std::string_view event, const status& gone) {
+    if (!gone)
+      log::warn(event, {{"sandbox", record.id}, {"reason", gone.error()}});
+  };
+  note("cgroup.left",
+       remove_cgroup(record.cgroup, cgroup_patience,
+                     std::chrono::steady_clock::now() + cgroup_limit));
+  note("network.left", networks.remove(record.network));
+}
+
 /// The disk's part of the services, with what recovery found.
 status fill_storage(node_services& services, const data_directory_ptr& data,
                     const host_options& options, uint64_t unwritten_bytes_max) {
@@ -94,7 +108,8 @@ status fill_storage(node_services& services, const data_directory_ptr& data,
                         .store = **store,
                         .journal = **journal,
                         .records = *records,
-                        .leash_pid = options.leash_pid});
+                        .leash_pid = options.leash_pid,
+                        .networks = services.networks.get()});
   for (const auto& name : (*store)->recover())
     found.notes.push_back("removed what was left in staging: " + name);
   for (const auto& problem : (*store)->problems())
@@ -112,14 +127,10 @@ status fill_storage(node_services& services, const data_directory_ptr& data,
       return tl::unexpected(saved.error());
     return records->directory(place_of(record));
   };
-  services.forget_record = [records](const sandbox_id& id) {
-    const auto known = load_sandbox_record(records->directory(id), id);
-    if (known && !known->cgroup.empty())
-      if (auto gone =
-            remove_cgroup(known->cgroup, cgroup_patience,
-                          std::chrono::steady_clock::now() + cgroup_limit);
-          !gone)
-        log::warn("cgroup.left", {{"sandbox", id}, {"reason", gone.error()}});
+  services.forget_record = [records, networks = services.networks](
+                             const sandbox_id& id) {
+    if (const auto known = load_sandbox_record(records->directory(id), id))
+      remove_surroundings(*known, *networks);
     if (auto removed = records->remove(id); !removed)
       log::warn("record.kept", {{"sandbox", id}, {"reason", removed.error()}});
   };
@@ -194,6 +205,12 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
   setup.services.cgroups = std::make_shared<sandbox_cgroups>(
     host->cgroup, (*data)->path(), fleet.limits.enforce);
   setup.settings.limits_text = setup.services.cgroups->describe();
+  const auto range = parse_network(host->network_range);
+  if (!range)
+    return tl::unexpected(range.error());
+  setup.services.networks = std::make_shared<sandbox_networks>(
+    *range, (*data)->path(), isolation_obstacle());
+  setup.settings.network_text = setup.services.networks->describe();
   if (auto filled = fill_storage(setup.services, *data, options,
                                  fleet.branch.unwritten_max.value);
       !filled)

@@ -32,6 +32,7 @@ struct host_answer {
   std::string text = {};
   identity_receipt identity = {};
   made_cgroup cgroup = {};
+  sandbox_network network = {};
   memory_sample memory = {};
 };
 

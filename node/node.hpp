@@ -21,6 +21,7 @@
 #include "node/agent/guest_access.hpp"
 #include "node/ledger/ledger.hpp"
 #include "node/local_messages.hpp"
+#include "node/network/sandbox_networks.hpp"
 #include "node/operation_table.hpp"
 #include "node/pause_gate.hpp"
 #include "node/recovery.hpp"
@@ -39,7 +40,8 @@ struct node_settings {
   config::branch_section branch = {};
   config::retention_section retention = {};
   config::limits_section limits = {};
-  std::string limits_text = {}; // which can be enforced, or why none
+  std::string limits_text = {};  // which can be enforced, or why none
+  std::string network_text = {}; // how sandboxes can be connected
   /// Sandboxes of the fleet file that belong to this host.
   std::vector<config::sandbox_section> declared = {};
   int leash_pid = 0;
@@ -66,6 +68,8 @@ struct node_services {
   std::function<memory_sample(const memory_targets&)> memory = {};
   /// Null: no VM is limited.
   std::shared_ptr<sandbox_cgroups> cgroups = {};
+  /// Null: no sandbox has a network.
+  std::shared_ptr<sandbox_networks> networks = {};
   /// Where an archive of that name lies; makes its directory. Blocks.
   std::function<expected<std::string>(const std::string&)> find_archive = {};
   /// Looks at the host and judges, given the sandboxes and operations of the
@@ -183,6 +187,7 @@ struct switch_run {
   sandbox_info info = {};
   vmm_ptr vmm = {};
   vmm_ptr old_vmm = {}; // of who had the name
+  sandbox_network old_network = {};
   host_worker_actor hand = {};
   std::chrono::steady_clock::time_point begun = {};
   std::chrono::steady_clock::time_point until = {};

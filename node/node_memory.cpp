@@ -117,11 +117,13 @@ sandbox_limits limits_of_child(node_pointer self,
   const auto& snapshot = st.snapshots.at(request.tag);
   if (snapshot.driver == schema::name_of(config::driver_kind::simulated))
     return {};
-  auto inherited = st.settings.limits.sandbox.limits();
+  auto inherited = snapshot.limits;
+  // An older snapshot does not tell them.
   if (const auto source = st.sandboxes.find(snapshot.source);
-      source != st.sandboxes.end())
-    inherited = merge(source->second.record.limits, inherited);
-  return merge(request.limits, inherited);
+      inherited.empty() && source != st.sandboxes.end())
+    inherited = source->second.record.limits;
+  return merge(request.limits,
+               merge(inherited, st.settings.limits.sandbox.limits()));
 }
 
 } // namespace forkfleet::node_work

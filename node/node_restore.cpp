@@ -85,6 +85,7 @@ host_answer restore_vm(const node_services& services,
     auto child = record;
     child.spec.vcpus = answer.vmm->describe().vcpus;
     child.unenforced = answer.cgroup.unenforced;
+    child.network = answer.network;
     note_finished(services, child);
   }
   return answer;
@@ -139,7 +140,7 @@ void on_started(node_pointer self, const restore_request& request,
   auto& st = self->state;
   auto& managed = st.sandboxes.at(request.sandbox);
   managed.info.directory = answer.text;
-  note_limits(managed, answer.cgroup);
+  note_made(managed.record, managed.info, answer);
   const bool is_named = !answer.outcome
                         && (request.wait == restore_wait::ready
                             || !answer.vmm->describe().agent.empty());
@@ -188,8 +189,9 @@ void start_restore(node_pointer self, const restore_request& request) {
 /// What is running, and what lies on the disk, may stand against a child.
 status check_room(node_pointer self, const restore_request& request) {
   const auto& st = self->state;
-  if (const auto wrong = wrong_limit(request.limits); !wrong.empty())
-    return fail(ec::invalid_request, "limits: " + wrong);
+  for (const auto& limits : {request.limits, limits_of_child(self, request)})
+    if (const auto wrong = wrong_limit(limits); !wrong.empty())
+      return fail(ec::invalid_request, "limits: " + wrong);
   const auto children = std::ranges::count_if(st.sandboxes, [&](const auto& x) {
     return x.second.info.parent == request.tag;
   });

@@ -74,9 +74,7 @@ void on_started(node_pointer self, const switch_ptr& run,
   run->record.spec.vcpus = answer.vmm->describe().vcpus;
   run->record.identity = answer.identity;
   run->info.identity = answer.identity;
-  run->record.unenforced = answer.cgroup.unenforced;
-  run->info.unenforced = answer.cgroup.unenforced;
-  run->info.cgroup = answer.cgroup.path;
+  note_made(run->record, run->info, answer);
   run->started =
     std::chrono::duration_cast<microseconds>(self->clock().now() - run->begun);
   release_vm(self, run, run->name, &switch_run::old_vmm,
@@ -95,7 +93,8 @@ void start_fresh(node_pointer self, const switch_ptr& run) {
         return answer;
       auto named =
         identify_child(services, x.record, answer.vmm, plan, x.until);
-      named.cgroup = answer.cgroup;
+      named.cgroup = std::move(answer.cgroup);
+      named.network = std::move(answer.network);
       return named;
     },
     [self, run](const host_answer& answer) { on_started(self, run, answer); });
@@ -144,6 +143,7 @@ caf::result<restore_report> on_rollback(node_pointer self,
   run->record.life = old.record.life + 1;
   run->record.switched_by = request.operation;
   run->record.limits = old.record.limits;
+  run->old_network = old.record.network;
   if (auto fine = admit_vm(self, run->record); !fine)
     return to_caf_error(fine.error());
   auto taken = places_in_use(self);
@@ -156,6 +156,7 @@ caf::result<restore_report> on_rollback(node_pointer self,
   run->info.state = sandbox_state::running;
   run->info.parent = request.tag;
   run->info.note = {};
+  run->info.switched_by = request.operation;
   run->info.started_at = run->record.created_at;
   const auto promise = start_switch(self, run, "rolled back");
   start_fresh(self, run);
@@ -193,6 +194,7 @@ caf::result<restore_report> on_promote(node_pointer self,
   run->record.switched_by = request.operation;
   if (const auto old = st.sandboxes.find(source); old != st.sandboxes.end()) {
     run->record.life = old->second.record.life + 1;
+    run->old_network = old->second.record.network;
     if (old->second.record.origin == sandbox_origin::declared)
       run->record.origin = sandbox_origin::declared;
   }
@@ -200,6 +202,7 @@ caf::result<restore_report> on_promote(node_pointer self,
   run->info = child.info;
   run->info.id = source;
   run->info.origin = run->record.origin;
+  run->info.switched_by = request.operation;
   const auto promise = start_switch(self, run, "promoted");
   release_vm(self, run, run->from, &switch_run::vmm, [self, run] {
     release_vm(self, run, run->name, &switch_run::old_vmm,

@@ -35,7 +35,7 @@ void on_started(node_pointer self, const sandbox_id& id,
     return lose(self, id, sandbox_state::gone,
                 "it could not be started: " + to_string(answer.outcome));
   auto& managed = self->state.sandboxes.at(id);
-  note_limits(managed, answer.cgroup);
+  note_made(managed.record, managed.info, answer);
   auto info = managed.info;
   info.state = sandbox_state::running;
   info.note = {};
@@ -136,23 +136,27 @@ void stop_managed(node_pointer self, const managed_sandbox& managed,
           [then](const caf::error& error) { then(from_caf_error(error)); });
 }
 
-/// Removes the cgroup of a VM that has ended and whose record is kept.
+/// Removes what a VM ran in that has ended and whose record is kept.
 void release(node_pointer self, const managed_sandbox& managed,
              std::function<void()> then) {
-  if (managed.record.cgroup.empty())
+  const auto& record = managed.record;
+  if (record.cgroup.empty() && record.network.space.empty())
     return then();
-  auto job = host_job{[path = managed.record.cgroup] {
-    const auto gone = remove_cgroup(
-      path, cgroup_patience, std::chrono::steady_clock::now() + cgroup_limit);
+  auto job = host_job{[record, networks = self->state.services.networks] {
+    auto gone = remove_cgroup(record.cgroup, cgroup_patience,
+                              std::chrono::steady_clock::now() + cgroup_limit);
+    if (networks)
+      if (auto unmade = networks->remove(record.network); !unmade)
+        gone = unmade;
     return host_answer{.outcome = gone ? failure{} : gone.error()};
   }};
-  run_on(
-    self, managed.hand, std::move(job),
-    [id = managed.info.id, then](const host_answer& answer) {
-      if (answer.outcome)
-        log::warn("cgroup.left", {{"sandbox", id}, {"reason", answer.outcome}});
-      then();
-    });
+  run_on(self, managed.hand, std::move(job),
+         [id = managed.info.id, then](const host_answer& answer) {
+           if (answer.outcome)
+             log::warn("surroundings.left",
+                       {{"sandbox", id}, {"reason", answer.outcome}});
+           then();
+         });
 }
 
 /// Keeps the number of branches over this node's own death.

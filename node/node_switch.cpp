@@ -66,6 +66,14 @@ void give_back(node_pointer self, const sandbox_id& id, vmm_ptr& vm) {
   vm.reset();
 }
 
+/// A name and an address go together. It has it when the old VM is gone.
+void take_address(sandbox_network& x, const sandbox_network& old) {
+  if (x.mode != network_mode::isolated || old.mode != network_mode::isolated)
+    return;
+  x.address = old.address;
+  x.host_address = old.host_address;
+}
+
 /// All is as it was before.
 void abandon(node_pointer self, const switch_ptr& run, const failure& why) {
   const auto then = [self, run, why](const host_answer& answer) {
@@ -117,8 +125,12 @@ void retire(node_pointer self, const switch_ptr& run,
     } else if (!has_ended) {
       answer = end_vm(*services, record, directory, leash, until);
     }
-    if (!answer.outcome)
-      services->forget_record(place);
+    if (answer.outcome)
+      return answer;
+    services->forget_record(place);
+    if (services->networks)
+      if (auto moved = services->networks->make(run->record.network); !moved)
+        answer.outcome = moved.error();
     return answer;
   }};
   // On its own worker: what it still writes comes before.
@@ -143,16 +155,17 @@ void take_over(node_pointer self, const switch_ptr& run) {
       found != st.sandboxes.end())
     old = found->second;
   const bool has_old = !old.info.id.empty();
-  if (is_promotion(*run)) {
+  if (is_promotion(*run))
     st.sandboxes.erase(run->from);
-    uplink::tell_removed(self, run->from);
-  }
   st.sandboxes[run->name] = {.info = run->info,
                              .record = run->record,
                              .hand = run->hand,
                              .switching = old.switching};
   manage(self, run->info, run->vmm);
   run->vmm.reset();
+  // After the other was told: who asks again finds one of the two.
+  if (is_promotion(*run))
+    uplink::tell_removed(self, run->from);
   uplink::tell(self,
                fleet_event{.at = st.services.wall(),
                            .kind = is_promotion(*run) ? "sandbox.promoted"
@@ -260,6 +273,8 @@ void commit_switch(node_pointer self, const switch_ptr& run) {
       if (auto fine = fault_point("switch.started"); !fine)
         return host_answer{.outcome = fine.error()};
       x.record.is_unfinished = false;
+      take_address(x.record.network, x.old_network);
+      x.info.network = x.record.network;
       const auto kept = services.keep_record(x.record);
       if (!kept)
         return host_answer{.outcome = kept.error()};

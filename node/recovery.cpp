@@ -41,6 +41,9 @@ public:
   recovery_result run() {
     // The guests first: one may be standing still.
     auto records = plan_.records.load_all(result_.notes);
+    if (plan_.networks)
+      for (const auto& record : records)
+        plan_.networks->claim(record.network);
     for (const auto& record : take_replaced(records))
       end_replaced(record);
     for (const auto& record : records)
@@ -78,8 +81,18 @@ private:
       return end_nameless(record, **vm);
     found.vmm = std::move(*vm);
     note_whole(found.record);
+    connect(record);
     settle(record.id, found);
     result_.adopted.push_back(std::move(found));
+  }
+
+  /// Its namespace may have been cut short, or be of before a switch.
+  void connect(const sandbox_record& record) {
+    if (!plan_.networks)
+      return;
+    if (auto made = plan_.networks->make(record.network); !made)
+      result_.notes.push_back("the network of sandbox " + record.id.value + ": "
+                              + to_string(made.error()));
   }
 
   /// A switch was cut short: the name is another VM's.
@@ -201,7 +214,9 @@ private:
             .identity = record.identity,
             .limits = record.limits,
             .cgroup = record.cgroup,
-            .unenforced = record.unenforced};
+            .unenforced = record.unenforced,
+            .network = record.network,
+            .switched_by = record.switched_by};
   }
 
   /// Its VM is gone.
@@ -210,6 +225,9 @@ private:
       if (auto gone =
             remove_cgroup(record.cgroup, cgroup_patience, in(adopt_limit));
           !gone)
+        return result_.notes.push_back(to_string(gone.error()));
+    if (plan_.networks)
+      if (auto gone = plan_.networks->remove(record.network); !gone)
         return result_.notes.push_back(to_string(gone.error()));
     if (auto removed = plan_.records.remove(place_of(record)); !removed)
       result_.notes.push_back(to_string(removed.error()));

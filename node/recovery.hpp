@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "node/driver.hpp"
+#include "node/network/sandbox_networks.hpp"
 #include "node/operation_journal.hpp"
 #include "node/storage/disk_snapshot_store.hpp"
 #include "node/storage/sandbox_records.hpp"
@@ -37,6 +38,7 @@ struct recovery_plan {
   operation_journal& journal;
   sandbox_records& records;
   int leash_pid = 0;
+  sandbox_networks* networks = nullptr; // null: no sandbox has one
 };
 
 /// Never harms a healthy VM. Declared and attached sandboxes whose VM is gone

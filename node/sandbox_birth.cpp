@@ -39,7 +39,8 @@ sandbox_info blank_info(node_pointer self, const sandbox_record& record) {
           .note = "its VM is being started",
           .operation = record.operation,
           .limits = record.limits,
-          .cgroup = record.cgroup};
+          .cgroup = record.cgroup,
+          .network = record.network};
 }
 
 expected<vmm_driver_ptr> driver_of(const node_services& services,
@@ -67,6 +68,30 @@ expected<made_cgroup> limit_vm(const node_services& services,
   return made;
 }
 
+/// How the VM of this record is going to be connected.
+expected<sandbox_network>
+plan_network(const node_services& services, const sandbox_record& record,
+             const std::optional<snapshot_files>& snapshot) {
+  const auto wanted =
+    snapshot ? network_of(snapshot->contract).mode : record.spec.network.mode;
+  if (wanted == network_mode::none)
+    return sandbox_network{};
+  if (!services.networks)
+    return fail(ec::unsupported, "this node connects no sandboxes");
+  return snapshot
+           ? services.networks->plan_child(snapshot->contract, place_of(record))
+           : services.networks->plan(record.spec.network, place_of(record));
+}
+
+/// What the VM runs in, as its record tells.
+expected<made_cgroup> make_surroundings(const node_services& services,
+                                        const sandbox_record& record) {
+  if (services.networks)
+    if (auto made = services.networks->make(record.network); !made)
+      return tl::unexpected(made.error());
+  return limit_vm(services, record);
+}
+
 sandbox_setup setup_of(node_pointer self, const managed_sandbox& managed,
                        const vmm_ptr& vmm) {
   const auto& st = self->state;
@@ -78,6 +103,7 @@ sandbox_setup setup_of(node_pointer self, const managed_sandbox& managed,
                   .journal = st.services.journal,
                   .host = st.settings.host,
                   .parent = managed.info.parent,
+                  .limits = managed.record.limits,
                   .policy = st.settings.branch,
                   .gate = st.services.gate,
                   .wait_until = st.services.wait_until,
@@ -113,10 +139,13 @@ managed_sandbox& enlist(node_pointer self, sandbox_record record) {
   return managed;
 }
 
-void note_limits(managed_sandbox& managed, const made_cgroup& made) {
-  managed.record.unenforced = made.unenforced;
-  managed.info.unenforced = made.unenforced;
-  managed.info.cgroup = made.path;
+void note_made(sandbox_record& record, sandbox_info& info,
+               const host_answer& answer) {
+  record.unenforced = answer.cgroup.unenforced;
+  info.unenforced = answer.cgroup.unenforced;
+  info.cgroup = answer.cgroup.path;
+  record.network = answer.network;
+  info.network = answer.network;
 }
 
 std::shared_ptr<node_services> shared_services(node_pointer self) {
@@ -128,34 +157,45 @@ std::shared_ptr<node_services> shared_services(node_pointer self) {
                   .keep_record = all.keep_record,
                   .forget_record = all.forget_record,
                   .cgroups = all.cgroups,
+                  .networks = all.networks,
                   .find_archive = all.find_archive});
 }
 
-host_answer start_vm(const node_services& services,
-                     const sandbox_record& record, int leash_pid,
-                     std::optional<snapshot_files> snapshot,
+host_answer start_vm(const node_services& services, sandbox_record record,
+                     int leash_pid, std::optional<snapshot_files> snapshot,
                      deadline_point until) {
   const auto driver = driver_of(services, record);
   if (!driver)
     return {.outcome = driver.error()};
+  auto network = plan_network(services, record, snapshot);
+  if (!network)
+    return {.outcome = network.error()};
+  record.network = std::move(*network);
   auto directory = services.keep_record(record);
-  if (!directory)
+  if (!directory) {
+    // Nothing of it was made; its addresses are free again.
+    if (services.networks)
+      static_cast<void>(services.networks->remove(record.network).has_value());
     return {.outcome = directory.error()};
-  const auto cgroup = limit_vm(services, record);
-  auto vm = cgroup ? (*driver)->start({.id = place_of(record),
-                                       .directory = *directory,
-                                       .spec = record.spec,
-                                       .snapshot = std::move(snapshot),
-                                       .leash_pid = leash_pid,
-                                       .cgroup = cgroup->path},
-                                      until)
-                   : tl::unexpected(cgroup.error());
+  }
+  auto made = make_surroundings(services, record);
+  auto vm = made ? (*driver)->start({.id = place_of(record),
+                                     .directory = *directory,
+                                     .spec = record.spec,
+                                     .snapshot = std::move(snapshot),
+                                     .leash_pid = leash_pid,
+                                     .cgroup = made->path,
+                                     .network = record.network},
+                                    until)
+                 : tl::unexpected(made.error());
   if (!vm) {
     services.forget_record(place_of(record));
     return {.outcome = vm.error()};
   }
-  return {
-    .vmm = std::move(*vm), .text = std::move(*directory), .cgroup = *cgroup};
+  return {.vmm = std::move(*vm),
+          .text = std::move(*directory),
+          .cgroup = *made,
+          .network = std::move(record.network)};
 }
 
 host_answer end_vm(const node_services& services, const sandbox_record& record,
@@ -190,6 +230,11 @@ void manage(node_pointer self, const sandbox_info& info, const vmm_ptr& vmm) {
     log::warn("limits.unenforced", {{"sandbox", info.id}, {"which", missing}});
     if (managed.info.note.empty())
       managed.info.note = "its limits are not all enforced; see: inspect";
+  }
+  if (const auto& lacks = managed.info.network.note; !lacks.empty()) {
+    log::warn("network.lacking", {{"sandbox", info.id}, {"why", lacks}});
+    if (managed.info.note.empty())
+      managed.info.note = lacks;
   }
   managed.handle = self->spawn(sandbox, setup_of(self, managed, vmm));
   self->monitor(managed.handle);

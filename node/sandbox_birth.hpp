@@ -20,17 +20,18 @@ void name_cgroup(node_pointer self, sandbox_record& record);
 /// with limits the name of a cgroup, from here on.
 managed_sandbox& enlist(node_pointer self, sandbox_record record);
 
-/// Notes what became of a VM's limits.
-void note_limits(managed_sandbox& managed, const made_cgroup& made);
+/// Notes what became of a VM's limits and of its network.
+void note_made(sandbox_record& record, sandbox_info& info,
+               const host_answer& answer);
 
 /// The part of the services that threads may use.
 std::shared_ptr<node_services> shared_services(node_pointer self);
 
-/// Makes the record and then the VM, on the calling thread. The answer has
-/// the VM and, as text, its directory. After an error neither is left.
-host_answer start_vm(const node_services& services,
-                     const sandbox_record& record, int leash_pid,
-                     std::optional<snapshot_files> snapshot,
+/// Makes the record, what the VM runs in, and then the VM, on the calling
+/// thread. The answer has the VM and, as text, its directory. After an error
+/// nothing is left.
+host_answer start_vm(const node_services& services, sandbox_record record,
+                     int leash_pid, std::optional<snapshot_files> snapshot,
                      deadline_point until);
 
 /// Ends a VM that has no SANDBOX, if it is still there, on the calling

@@ -80,6 +80,8 @@ struct seal_request {
   uint64_t memory_bytes = 0;
   uint64_t vmstate_bytes = 0;
   run_contract contract = {};
+  /// Of the source; a child inherits them.
+  sandbox_limits limits = {};
   /// Kept by links where the file system has them, else by copies.
   std::vector<frozen_disk> disks = {};
   /// Kept beside the manifest.

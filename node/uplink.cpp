@@ -167,6 +167,7 @@ void say_hello(node_pointer self) {
                           .file_system = st.services.store->file_system(),
                           .accelerator = st.settings.accelerator,
                           .limits = st.settings.limits_text,
+                          .network = st.settings.network_text,
                           .load = st.load};
   self
     ->request(st.uplink.coordinator, caf::timespan{answer_limit},

@@ -6,6 +6,7 @@
 #include <memory>
 #include <thread>
 #include <unistd.h>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -169,15 +170,29 @@ private:
   }
 
   void print_table() const {
-    table all{{{"CHILD"}, {"NODE"}, {"STARTED", align::right}, {"NOTE"}}};
+    const bool have_addresses =
+      std::ranges::any_of(results_, [](const auto& x) {
+        return x && !x->sandbox.network.address.empty();
+      });
+    auto columns =
+      std::vector<column>{{"CHILD"}, {"NODE"}, {"STARTED", align::right}};
+    if (have_addresses)
+      columns.push_back({"ADDRESS"});
+    columns.push_back({"NOTE"});
+    table all{columns};
     for (std::size_t i = 0; i < results_.size(); ++i) {
-      if (const auto wrong = outcome_of(results_[i]))
-        all.add(
-          {requests_[i].sandbox.value, "", "", {to_string(wrong), tone::bad}});
+      const auto wrong = outcome_of(results_[i]);
+      auto cells = std::vector<cell>{};
+      if (wrong)
+        cells = {requests_[i].sandbox.value, "", ""};
       else
-        all.add({results_[i]->sandbox.id.value, results_[i]->sandbox.host.value,
-                 duration_text(results_[i]->total, io_.screen.utf8),
-                 results_[i]->sandbox.note});
+        cells = {results_[i]->sandbox.id.value, results_[i]->sandbox.host.value,
+                 duration_text(results_[i]->total, io_.screen.utf8)};
+      if (have_addresses)
+        cells.push_back(wrong ? "" : results_[i]->sandbox.network.address);
+      cells.push_back(wrong ? cell{to_string(wrong), tone::bad}
+                            : cell{results_[i]->sandbox.note});
+      all.add(cells);
     }
     io_.out << all.render(io_.screen);
   }

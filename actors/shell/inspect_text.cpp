@@ -96,22 +96,27 @@ schema::json known_of(const lineage_tree& tree, std::size_t place,
 
 std::string inspect_text(const schema::json& known) {
   std::string result;
-  const auto add = [&result](const std::string& key,
-                             const schema::json& value) {
+  const auto add = [&result](const auto& self, const std::string& key,
+                             const schema::json& value) -> void {
+    if (value.is_object()) {
+      for (const auto& [name, part] : value.items())
+        self(self, key + "." + name, part);
+      return;
+    }
     const auto text = value_text(key, value);
     result +=
       fmt::format("{:<16} {}\n", key, text.empty() ? "-" : printable(text));
   };
   const auto* const inner =
     known.at("kind") == "sandbox" ? "sandbox" : "snapshot";
-  add("name", known.at("name"));
-  add("kind", known.at("kind"));
+  add(add, "name", known.at("name"));
+  add(add, "kind", known.at("kind"));
   if (known.contains(inner))
     for (const auto& [key, value] : known.at(inner).items())
-      add(key, value);
+      add(add, key, value);
   for (const auto& [key, value] : known.items())
     if (key != inner && key != "name" && key != "kind")
-      add(key, value);
+      add(add, key, value);
   return result;
 }
 

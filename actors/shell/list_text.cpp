@@ -108,6 +108,7 @@ table node_table(const std::vector<node_info>& nodes, const list_view& view) {
      [](in x, how) -> cell { return size_text(x.load.memory_promised_bytes); }},
     {{"ACCELERATOR"}, [](in x, how) -> cell { return x.accelerator; }},
     {{"LIMITS"}, [](in x, how) -> cell { return x.limits; }, true},
+    {{"NETWORK"}, [](in x, how) -> cell { return x.network; }, true},
     {{"VERSION"}, [](in x, how) -> cell { return x.version; }, true},
     {{"SILENCE", right},
      [](in x, how view_) -> cell {
@@ -142,6 +143,7 @@ table sandbox_table(const std::vector<sandbox_info>& sandboxes,
        return age_text(x.started_at, view_.unix_now);
      }},
     {{"DRIVER"}, [](in x, how) -> cell { return x.driver; }, true},
+    {{"ADDRESS"}, [](in x, how) -> cell { return x.network.address; }, true},
     {{"PID", right}, [](in x, how) -> cell { return count(x.pid); }, true},
     {{"CONSOLE"}, [](in x, how) -> cell { return x.console; }, true},
     {{"DIRECTORY"}, [](in x, how) -> cell { return x.directory; }, true},

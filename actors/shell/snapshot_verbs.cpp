@@ -209,7 +209,8 @@ verb export_verb() {
               .examples = {"forkfleet export try-a",
                            "forkfleet export try-a --file a.ffsnap"},
               .details = "The archive holds all of the snapshot, whatever it "
-                         "is based on. It lies in the host's directory of "
+                         "is based on, its labels and its note. It lies in "
+                         "the host's directory of "
                          "archives (hosts[].archives in the fleet file), and "
                          "nothing there is overwritten."},
     .run = run_export};

@@ -25,8 +25,9 @@ kernel_package() {
 # What the agent needs to run, from Debian's packages.
 agent_packages=(qemu-guest-agent busybox-static libc6 libglib2.0-0 libnuma1
   libpcre2-8-0 libudev1 liburing2)
-# For disks and for the agent.
-modules=(virtio virtio_ring virtio_mmio virtio_blk virtio_console)
+# For disks, for the agent and for a network.
+modules=(virtio virtio_ring virtio_mmio virtio_blk virtio_console failover
+  net_failover virtio_net)
 
 # Unpacks a package into a folder; fetched once.
 unpack() {

@@ -7,9 +7,15 @@ mount -t tmpfs tmpfs /run
 mkdir -p /run/lock /var/log
 hostname source
 for module in virtio_ring virtio virtio_mmio virtio_blk \
-  virtio_console; do
+  virtio_console failover net_failover virtio_net; do
   insmod "/modules/$module.ko" || true
 done
+ip link set lo up
+if [ -d /sys/class/net/eth0 ]; then
+  ip address add 169.254.77.2/29 dev eth0
+  ip link set eth0 up
+  ip route add default via 169.254.77.1
+fi
 mkdir -p /disk
 [ -b /dev/vda ] && mount -t ext4 /dev/vda /disk
 while :; do

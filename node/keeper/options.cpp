@@ -8,7 +8,7 @@ namespace forkfleet::keeper {
 const char* const usage =
   "forkfleet-keeper --directory DIR [--watchdog SOCKET] [--leash PID] "
   "[--preload LIBRARY [--overlay FILE]] [--record FILE] [--cgroup DIR] "
-  "[-- VMM ARGUMENT...]\n"
+  "[--netns FILE] [-- VMM ARGUMENT...]\n"
   "Starts and guards one VM for forkfleet-node, which calls it.\n";
 
 namespace {
@@ -47,6 +47,8 @@ expected<options> parse_options(const std::vector<std::string>& arguments) {
       result.record = value;
     else if (name == "--cgroup")
       result.cgroup = value;
+    else if (name == "--netns")
+      result.space = value;
     else if (name != "--leash")
       return fail(ec::invalid_request, name + ": unknown option");
     else if (auto taken = take_leash(value, result); !taken)

@@ -17,13 +17,14 @@ struct options {
   std::string overlay = {};  // what that maps over the base; empty: nothing
   std::string record = {};   // the VM starts only while this file is there
   std::string cgroup = {};   // joined before the VM is made; empty: none
+  std::string space = {};    // a network namespace, likewise
   int leash_pid = 0;
   std::vector<std::string> vmm = {}; // empty: only guard
 };
 
 /// Reads `forkfleet-keeper --directory DIR [--watchdog SOCKET] [--leash PID]
 /// [--preload LIBRARY [--overlay FILE]] [--record FILE] [--cgroup DIR]
-/// [-- VMM ARGUMENT...]`;
+/// [--netns FILE] [-- VMM ARGUMENT...]`;
 /// invalid_request names what is wrong.
 expected<options> parse_options(const std::vector<std::string>& arguments);
 

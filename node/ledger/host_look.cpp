@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <string_view>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "node/firecracker/capture_space.hpp"
 #include "node/ledger/sandbox_look.hpp"
 #include "node/limits/sandbox_cgroups.hpp"
+#include "node/network/sandbox_networks.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/manifest.hpp"
 #include "node/storage/sealed_directory.hpp"
@@ -72,13 +74,24 @@ bool has_suffix(std::string_view name, std::string_view suffix) {
 }
 
 /// One look; notes the first folder that cannot be listed.
+/// Whose network namespace it is, by a record.
+struct space_owner {
+  std::string name = {};
+  microseconds since{0};
+};
+
 class host_look {
 public:
   explicit host_look(const look_plan& plan) : plan_{plan} {}
 
   expected<std::vector<ledger_thing>> run() {
     look_at_top();
+    // Its record is there before it is made, and until it is gone.
+    const auto networks = look_at_networks(plan_.data);
+    if (!networks)
+      return tl::unexpected<failure>(networks.error());
     look_at_sandboxes();
+    judge_networks(*networks);
     look_at_snapshots();
     look_at_staging();
     look_at_operations();
@@ -137,6 +150,31 @@ private:
            .damage = known.damage,
            .has_record = known.has_record},
           facts);
+      if (!known.space.empty())
+        spaces_[known.space] = {name, facts.since};
+      if (!known.damage.empty())
+        damage_ = known.damage;
+    }
+  }
+
+  /// Whose they are, by the records; a damaged one may be of any.
+  void judge_networks(const std::vector<network_thing>& seen) {
+    for (const auto& x : seen) {
+      if (!is_there(x))
+        continue;
+      const auto found = spaces_.find(x.space);
+      const bool has_record = found != spaces_.end();
+      const bool is_table = x.space.empty();
+      const auto owner = has_record ? found->second : space_owner{};
+      result_.push_back(
+        {.kind = ledger_kind::network,
+         .where = x.where,
+         .name = owner.name,
+         .owner = is_table && !spaces_.empty() ? "the node" : "",
+         .damage = has_record ? std::string{} : damage_,
+         .has_record = has_record,
+         .since = owner.since,
+         .inode = x.number});
     }
   }
 
@@ -259,6 +297,8 @@ private:
   }
 
   const look_plan& plan_;
+  std::map<std::string, space_owner> spaces_ = {};
+  std::string damage_ = {};
   failure problem_ = {};
   std::vector<ledger_thing> result_ = {};
 };

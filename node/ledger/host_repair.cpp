@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "node/limits/sandbox_cgroups.hpp"
+#include "node/network/sandbox_networks.hpp"
 #include "node/storage/file.hpp"
 
 namespace forkfleet {
@@ -24,6 +25,10 @@ std::string end_orphan(const ledger_thing& x) {
 }
 
 std::string remove_orphan(const ledger_thing& x) {
+  if (x.kind == ledger_kind::network) {
+    const auto gone = remove_network_thing(x.where, x.inode);
+    return gone ? "removed" : "left: " + to_string(gone.error());
+  }
   struct stat info = {};
   if (::lstat(x.where.c_str(), &info) != 0)
     return "is gone";

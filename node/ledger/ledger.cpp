@@ -102,6 +102,7 @@ verdict judge(const ledger_thing& x, const ledger_owners& owners) {
     case ledger_kind::sandbox:
     case ledger_kind::capture:
     case ledger_kind::cgroup:
+    case ledger_kind::network:
       return judge_sandbox(x, owners);
     case ledger_kind::snapshot:
       return judge_snapshot(x, owners);

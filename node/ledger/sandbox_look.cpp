@@ -35,7 +35,10 @@ sandbox_facts look_at_sandbox(const std::string& sandboxes,
   if (!path_exists(directory + "/" + sandbox_record_file))
     return result;
   result.has_record = true;
-  if (const auto record = load_sandbox_record(directory, {name}); !record)
+  const auto record = load_sandbox_record(directory, {name});
+  if (record)
+    result.space = record->network.space;
+  else
     result.damage = record.error().message;
   result.vm = recorded_process(directory);
   return result;

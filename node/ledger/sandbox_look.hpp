@@ -13,6 +13,7 @@ struct sandbox_facts {
   bool has_record = false;
   std::string damage = {};  // why its record cannot be read
   qemu::process_id vm = {}; // as recorded; none while it is started
+  std::string space = {};   // its network namespace; empty: none
 };
 
 /// Reads the record and the VM's record in `<sandboxes>/<name>`.

@@ -206,6 +206,8 @@ std::string cgroup_prefix_of(const std::string& data) {
 
 status remove_cgroup(const std::string& path,
                      std::chrono::milliseconds patience, deadline_point until) {
+  if (path.empty())
+    return {};
   const auto kill_at = steady_clock::now() + patience;
   for (;;) {
     if (::rmdir(path.c_str()) == 0 || errno == ENOENT)

@@ -75,8 +75,8 @@ inline constexpr auto cgroup_limit = std::chrono::seconds{10};
 std::string cgroup_prefix_of(const std::string& data);
 
 /// Removes a cgroup; what still runs in it is given `patience` to end, then
-/// killed. Correct when there is none. Takes its parent along when that is
-/// ours and empty.
+/// killed. Correct when there is none, or no path. Takes its parent along when
+/// that is ours and empty.
 status remove_cgroup(const std::string& path,
                      std::chrono::milliseconds patience, deadline_point until);
 

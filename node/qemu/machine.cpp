@@ -6,12 +6,16 @@
 #include <fmt/format.h>
 
 #include "actors/schema/json_text.hpp"
+#include "node/network/address_plan.hpp"
 
 namespace forkfleet::qemu {
 
 namespace {
 
 constexpr std::string_view driver_name = "qemu";
+
+// QEMU has a resolver of its own in its user network.
+constexpr const char* user_resolver = "169.254.77.3";
 
 // A comma ends an option's value unless it is doubled.
 std::string escape(std::string_view text) {
@@ -33,6 +37,11 @@ std::string kernel_arguments(const config::sandbox_section& spec,
   auto text = std::string{"console=ttyS0 reboot=k panic=1 quiet"};
   if (accelerator == "tcg" && tsc_khz > 0)
     text += fmt::format(" tsc_early_khz={} tsc=nowatchdog", tsc_khz);
+  // The device of a guest that does not set itself up; read by the kernel or
+  // by an initial RAM disk, where they know it.
+  if (spec.network.mode != network_mode::none)
+    text += fmt::format(" ip={}::{}:255.255.255.248::eth0:off", guest_address,
+                        guest_gateway);
   if (!spec.append.empty())
     text += " " + spec.append;
   return text;
@@ -112,6 +121,26 @@ void add_agent(argument_list& out, const machine& x) {
           "virtserialport,chardev=agent,name=org.qemu.guest_agent.0");
 }
 
+// The device is the same in every VM of a lineage; what is behind it is not.
+void add_network(argument_list& out, const machine& x) {
+  if (x.network == network_mode::none)
+    return;
+  if (x.network == network_mode::user)
+    out.add("-netdev",
+            fmt::format("user,id=net0,ipv6=off,net={0}/{1},host={0},dns={2},"
+                        "dhcpstart={3},restrict={4}",
+                        guest_gateway, guest_prefix, user_resolver,
+                        guest_address, reaches_all(x.egress) ? "off" : "on"));
+  else
+    out.add("-netdev", fmt::format("tap,id=net0,ifname={},script=no,"
+                                   "downscript=no,vhost=off",
+                                   tap_name));
+  out.add("-device", fmt::format("{},netdev=net0,mac={}",
+                                 is_microvm(x.type) ? "virtio-net-device"
+                                                    : "virtio-net-pci,romfile=",
+                                 guest_mac));
+}
+
 // The file itself, as a node of this name.
 void add_image(argument_list& out, const config::disk_section& disk,
                std::size_t i, const std::string& node, bool is_read_only) {
@@ -165,11 +194,23 @@ struct argument_reader {
       x.disk_stamps.push_back(value);
     else if (key == "guest_agent")
       x.agent = value == "on";
+    else if (key == "egress")
+      x.egress.push_back(value);
     else if (key == "argument")
       x.more.push_back(value);
     else
-      return key == "disk" && take_disk(value);
+      return (key == "disk" && take_disk(value))
+             || (key == "network" && take_network(value));
     return true;
+  }
+
+  bool take_network(const std::string& value) {
+    for (const auto mode : {network_mode::isolated, network_mode::user})
+      if (value == schema::name_of(mode)) {
+        x.network = mode;
+        return true;
+      }
+    return false;
   }
 
   // format:mode:path
@@ -212,6 +253,7 @@ std::vector<std::string> command_line(const machine& x, const launch& where) {
   add_machine(out, x, where);
   add_consoles(out, x);
   add_agent(out, x);
+  add_network(out, x);
   add_disks(out, x, where);
   out.add_all(x.more);
   if (!where.memory_path.empty())
@@ -239,6 +281,10 @@ run_contract to_contract(const machine& x, const std::string& vmm_version) {
   add("memory_block", x.memory_block);
   add("debug_console", x.debug_console ? "on" : "");
   add("guest_agent", x.agent ? "on" : "");
+  if (x.network != network_mode::none)
+    add("network", schema::name_of(x.network));
+  for (const auto& rule : x.egress)
+    add("egress", rule);
   for (const auto& disk : x.disks)
     add("disk", fmt::format("{}:{}:{}", disk.format,
                             disk.readonly ? "ro" : "rw", disk.path));

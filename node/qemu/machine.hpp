@@ -32,6 +32,8 @@ struct machine {
   std::string append = {}; // the kernel's whole command line
   bool debug_console = false;
   bool agent = false; // a port for a guest agent
+  network_mode network = network_mode::none;
+  std::vector<std::string> egress = {}; // what may be reached
   std::vector<config::disk_section> disks = {};
   std::vector<std::string> disk_stamps = {}; // of the writable disks' bases
   std::vector<std::string> more = {};        // arguments passed on as they are

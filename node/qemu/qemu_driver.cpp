@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "actors/durable_file.hpp"
+#include "node/network/net_space.hpp"
 #include "node/qemu/arena.hpp"
 #include "node/qemu/attached_machine.hpp"
 #include "node/qemu/disk_files.hpp"
@@ -105,16 +106,18 @@ qemu_driver::shared::command(const start_plan& plan, const machine& x,
   auto layers = make_layers(plan, x);
   if (!layers)
     return tl::unexpected(layers.error());
-  auto result =
-    keeper_command{.keeper = found->keeper,
-                   .directory = plan.directory,
-                   .watchdog = watchdog_socket,
-                   .preload = found->preload,
-                   .record = vm_record_file,
-                   .cgroup = plan.cgroup,
-                   .leash_pid = plan.leash_pid,
-                   .vmm = command_line(
-                     x, {found->qemu, record.memory_path, std::move(*layers)})};
+  auto result = keeper_command{
+    .keeper = found->keeper,
+    .directory = plan.directory,
+    .watchdog = watchdog_socket,
+    .preload = found->preload,
+    .record = vm_record_file,
+    .cgroup = plan.cgroup,
+    .space = plan.network.space.empty() ? std::string{}
+                                        : space_path(plan.network.space),
+    .leash_pid = plan.leash_pid,
+    .vmm =
+      command_line(x, {found->qemu, record.memory_path, std::move(*layers)})};
   if (!plan.snapshot || plan.snapshot->memory.is_flat())
     return result;
   if (result.preload.empty())

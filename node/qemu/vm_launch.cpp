@@ -182,6 +182,8 @@ expected<machine> plan_machine(const start_plan& plan,
   if (!chosen)
     return tl::unexpected(chosen.error());
   auto x = machine_of(plan.spec, *chosen, host_tsc_khz());
+  x.network = plan.network.mode;
+  x.egress = plan.network.egress;
   for (const auto& disk : x.disks) {
     if (disk.readonly)
       continue;

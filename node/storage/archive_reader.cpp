@@ -107,12 +107,24 @@ status archive_reader::fail_here() {
 
 expected<archive_header> archive_reader::next(const std::string& name,
                                               uint64_t bytes_max) {
+  const auto found = next_if_any(name, bytes_max);
+  if (!found)
+    return tl::unexpected<failure>(found.error());
+  if (!*found)
+    return tl::unexpected<failure>(corrupt("holds no " + name).error());
+  return header_;
+}
+
+expected<bool> archive_reader::next_if_any(const std::string& name,
+                                           uint64_t bytes_max) {
   allowed_bytes_ += header_bytes_max + map_bytes_max(bytes_max);
   archive_entry* entry = nullptr;
   const int found = archive_read_next_header(tar_, &entry);
-  auto good = found == ARCHIVE_OK    ? check_entry(entry, name, bytes_max)
-              : found == ARCHIVE_EOF ? corrupt("holds no " + name)
-                                     : fail_here();
+  is_at_end_ = found == ARCHIVE_EOF;
+  if (is_at_end_)
+    return false;
+  auto good =
+    found == ARCHIVE_OK ? check_entry(entry, name, bytes_max) : fail_here();
   if (!good)
     return tl::unexpected<failure>(good.error());
   header_ = {.bytes = static_cast<uint64_t>(archive_entry_size(entry))};
@@ -125,7 +137,7 @@ expected<archive_header> archive_reader::next(const std::string& name,
       header_.data_bytes += static_cast<uint64_t>(length);
   }
   allowed_bytes_ += std::min(header_.data_bytes, header_.bytes);
-  return header_;
+  return true;
 }
 
 status archive_reader::check_entry(archive_entry* entry,
@@ -183,7 +195,8 @@ expected<std::string> archive_reader::read_text() {
 status archive_reader::end() {
   allowed_bytes_ += header_bytes_max;
   archive_entry* entry = nullptr;
-  const int found = archive_read_next_header(tar_, &entry);
+  const int found =
+    is_at_end_ ? ARCHIVE_EOF : archive_read_next_header(tar_, &entry);
   if (found == ARCHIVE_OK) {
     const char* const name = archive_entry_pathname(entry);
     return corrupt("holds '" + std::string{name == nullptr ? "" : name}

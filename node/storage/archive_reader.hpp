@@ -34,6 +34,9 @@ public:
   /// at most `bytes_max`.
   expected<archive_header> next(const std::string& name, uint64_t bytes_max);
 
+  /// Same, where there may be no such file: false at the archive's end.
+  expected<bool> next_if_any(const std::string& name, uint64_t bytes_max);
+
   /// Gives the data of the file piece by piece, upwards, without the holes.
   status
   read(const std::function<status(uint64_t, std::span<const uint8_t>)>& take);
@@ -66,6 +69,7 @@ private:
   archive* tar_ = nullptr;    // from those to files
   uint64_t allowed_bytes_ = 0;
   bool went_too_far_ = false;
+  bool is_at_end_ = false; // there was no next file
   archive_header header_ = {};
   std::vector<uint8_t> buffer_ = {};
 };

@@ -166,7 +166,8 @@ disk_snapshot_store::begin_manifest(const seal_request& request) {
                            .method = request.method,
                            .memory_bytes = request.memory_bytes,
                            .vmstate_bytes = request.vmstate_bytes,
-                           .contract = request.contract};
+                           .contract = request.contract,
+                           .limits = request.limits};
   const std::lock_guard lock{mutex_};
   const auto found = claims_.find(request.operation);
   if (found == claims_.end())

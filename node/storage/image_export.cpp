@@ -243,8 +243,6 @@ status unpack_files(archive_reader& archive, const snapshot_manifest& manifest,
   if (done)
     done = unpack_layers(archive, manifest.disks, target);
   if (done)
-    done = archive.end();
-  if (done)
     done = check_vmstate_of(
       {.fd = vmstate_fd, .path = vmstate_path, .bytes = manifest.vmstate_bytes},
       manifest.vmstate_hash);

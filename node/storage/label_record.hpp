@@ -4,6 +4,7 @@
 // no CAF.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,9 @@
 namespace forkfleet {
 
 inline constexpr const char* label_file = "labels.json";
+
+/// More than the longest record takes.
+inline constexpr std::size_t label_record_bytes_max = 16u << 10;
 
 /// Replaces the annotation of the snapshot in `directory`, durably.
 status write_annotation(const std::string& directory,

@@ -23,12 +23,12 @@ status check_version(const schema::json& value, const std::string& path) {
   if (found == nullptr || !found->is_number_unsigned())
     return corrupt(path, "is no snapshot's manifest");
   const auto version = found->get<uint64_t>();
-  if (version < manifest_version_min || version > manifest_version_disks)
+  if (version < manifest_version_min || version > manifest_version_limits)
     return corrupt(path,
                    "is of format version " + std::to_string(version)
                      + "; this program reads versions "
                      + std::to_string(manifest_version_min) + " to "
-                     + std::to_string(manifest_version_disks),
+                     + std::to_string(manifest_version_limits),
                    ec::unsupported);
   return {};
 }
@@ -48,6 +48,17 @@ status check_form(const snapshot_manifest& x, const std::string& path) {
   return {};
 }
 
+/// What it says beside the oldest fields fits its version.
+status check_parts(const snapshot_manifest& x, const std::string& path) {
+  const auto wanted = version_of(x);
+  if (x.format_version == wanted
+      || (x.format_version == manifest_version_min
+          && wanted == manifest_version))
+    return {};
+  return corrupt(path, "has disks or limits in a version without, or lacks "
+                       "them");
+}
+
 bool is_disk_name(std::string_view name) {
   constexpr std::string_view begin = "disk";
   return name.starts_with(begin) && name.size() > begin.size()
@@ -57,9 +68,8 @@ bool is_disk_name(std::string_view name) {
 }
 
 status check_disks(const snapshot_manifest& x, const std::string& path) {
-  if ((x.format_version >= manifest_version_disks) == x.disks.empty()
-      || x.disks.size() > sealed_disks_max)
-    return corrupt(path, "has disks in a version without, or lacks them");
+  if (x.disks.size() > sealed_disks_max)
+    return corrupt(path, "has more disks than a sandbox can have");
   for (std::size_t i = 0; i < x.disks.size(); ++i) {
     const auto& disk = x.disks[i];
     if (!is_disk_name(disk.name) || disk.layers.empty()
@@ -79,6 +89,8 @@ status check(const snapshot_manifest& x, const std::string& path) {
     return corrupt(path, "has extents of another size");
   if (auto good = check_form(x, path); !good)
     return good;
+  if (auto good = check_parts(x, path); !good)
+    return good;
   if (auto good = check_disks(x, path); !good)
     return good;
   const auto root = root_hash_of(x);
@@ -93,6 +105,8 @@ std::string plain_text(const snapshot_manifest& x) {
   auto value = schema::to_json(x);
   if (x.disks.empty())
     value.erase("disks");
+  if (x.limits.empty())
+    value.erase("limits");
   return schema::dump(value, 1) + "\n";
 }
 
@@ -147,6 +161,12 @@ expected<sha256> diff_root_of(const snapshot_manifest& x,
 }
 
 } // namespace
+
+uint64_t version_of(const snapshot_manifest& x) {
+  if (!x.limits.empty())
+    return manifest_version_limits;
+  return x.disks.empty() ? manifest_version : manifest_version_disks;
+}
 
 expected<std::string> manifest_text(snapshot_manifest x) {
   x.manifest_hash.clear();

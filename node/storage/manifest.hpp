@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "actors/branch_protocol.hpp"
+#include "actors/limits_protocol.hpp"
 #include "node/storage/hash.hpp"
 #include "node/vmm.hpp"
 
@@ -19,8 +20,10 @@ namespace forkfleet {
 inline constexpr uint64_t manifest_version = 2;
 inline constexpr uint64_t manifest_version_min = 1;
 
-/// The version of one that has disks.
+/// The version of one that has disks, and of one that tells its source's
+/// limits, with disks or without.
 inline constexpr uint64_t manifest_version_disks = 3;
+inline constexpr uint64_t manifest_version_limits = 4;
 
 /// The longest manifest that is read: that of 1 TiB of memory.
 inline constexpr std::size_t manifest_bytes_max = 32u << 20;
@@ -109,6 +112,7 @@ struct snapshot_manifest {
   std::vector<std::string> extents = {};
   run_contract contract = {};
   std::vector<sealed_disk> disks = {};
+  sandbox_limits limits = {};
   std::string manifest_hash = {};
 
   friend bool operator==(const snapshot_manifest&,
@@ -121,7 +125,8 @@ struct snapshot_manifest {
     using m = snapshot_manifest;
     return std::tuple{
       field("format_version", &m::format_version,
-            "Of this file; 3 with disks, else 2.", required),
+            "Of this file; 4 with limits, else 3 with disks, else 2.",
+            required),
       field("root_hash", &m::root_hash,
             "The snapshot's id: SHA-256 over sizes and hashes.", required),
       field("tag", &m::tag, "Its name in the fleet.", required),
@@ -155,11 +160,15 @@ struct snapshot_manifest {
             required),
       field("contract", &m::contract, "What it needs to run again.", required),
       field("disks", &m::disks, "Its writable disks; from version 3 on."),
+      field("limits", &m::limits, "Its source's limits; from version 4 on."),
       field("manifest_hash", &m::manifest_hash,
             "SHA-256 of this text with nothing here; empty in version 1."),
     };
   }
 };
+
+/// The version that this program writes of such a manifest.
+uint64_t version_of(const snapshot_manifest& x);
 
 /// The manifest as the text of its file, with its hash.
 expected<std::string> manifest_text(snapshot_manifest x);

@@ -26,9 +26,10 @@ struct sandbox_record {
   uint64_t branches = 0;      // sealed of it
   identity_receipt identity = {};
   sandbox_limits limits = {};
-  std::string cgroup = {};     // its path, from before it is made
-  std::string unenforced = {}; // which limits, and why
-  sandbox_id place = {};       // empty: the id
+  std::string cgroup = {};      // its path, from before it is made
+  std::string unenforced = {};  // which limits, and why
+  sandbox_network network = {}; // from before it is made
+  sandbox_id place = {};        // empty: the id
   uint64_t life = 0;
   operation_id switched_by = {};
 
@@ -62,6 +63,8 @@ struct sandbox_record {
             "Where its cgroup is, or is going to be; empty: it has none."),
       field("unenforced", &sandbox_record::unenforced,
             "Which limits are not enforced, and why."),
+      field("network", &sandbox_record::network,
+            "How it is connected, or is going to be."),
       field("place", &sandbox_record::place,
             "Its directory's name; empty: its id."),
       field("life", &sandbox_record::life,

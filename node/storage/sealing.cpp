@@ -99,7 +99,6 @@ status add_disks(disk_staging_area& files, snapshot_manifest& manifest) {
   if (!disks)
     return tl::unexpected<failure>(disks.error());
   manifest.disks = std::move(*disks);
-  manifest.format_version = manifest_version_disks;
   return {};
 }
 
@@ -159,6 +158,7 @@ expected<snapshot_manifest> complete_staging(disk_staging_area& files,
     return give_back(files.vmstate.get(), manifest.vmstate_bytes, vmstate_path);
   });
   then([&] { return add_disks(files, manifest); });
+  manifest.format_version = version_of(manifest);
   then([&] { return add_hashes(files, manifest); });
   then([] { return fault_point("seal.hashed"); });
   then([&] { return sync_memory(files); });

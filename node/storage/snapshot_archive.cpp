@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // How disk_snapshot_store packs a snapshot into one file and takes one out of
 // it. An archive holds, in this order: manifest.json, flat.json where the
-// snapshot is a diff, vmstate, memory.bin, the layers of its disks. It needs
-// no other snapshot; what the disks' layers lie over is a file of the user's,
-// as the kernel is.
+// snapshot is a diff, vmstate, memory.bin, the layers of its disks, labels.json
+// where something is said of it. It needs no other snapshot; what the disks'
+// layers lie over is a file of the user's, as the kernel is.
 #include <algorithm>
 #include <fcntl.h>
 #include <filesystem>
@@ -12,6 +12,7 @@
 #include "node/storage/disk_snapshot_store.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/image_export.hpp"
+#include "node/storage/label_record.hpp"
 #include "node/storage/qcow2_file.hpp"
 #include "node/storage/sealed_directory.hpp"
 
@@ -50,6 +51,42 @@ status put_vmstate(archive_writer& archive, const std::string& directory,
       done = archive.add(piece);
   }
   return done;
+}
+
+/// Nothing, when nothing is said of the snapshot.
+status put_words(archive_writer& archive, const std::string& directory,
+                 const snapshot_manifest& manifest) {
+  const auto words = read_annotation(directory, manifest.root_hash);
+  if (!words)
+    return tl::unexpected<failure>(words.error());
+  if (words->empty())
+    return {};
+  const auto text = annotation_text(manifest.root_hash, *words);
+  return text ? archive.put(label_file, seconds_of(manifest), *text)
+              : tl::unexpected<failure>(text.error());
+}
+
+/// What is said of it, and that nothing follows, into the staging.
+status unpack_words(archive_reader& archive, const std::string& directory,
+                    const snapshot_manifest& manifest) {
+  const auto has_words =
+    archive.next_if_any(label_file, label_record_bytes_max);
+  if (!has_words)
+    return tl::unexpected<failure>(has_words.error());
+  if (!*has_words)
+    return archive.end();
+  const auto text = archive.read_text();
+  if (!text)
+    return tl::unexpected<failure>(text.error());
+  const auto words =
+    annotation_from_text(*text, label_file, manifest.root_hash);
+  if (!words)
+    return fail(ec::snapshot_corrupt,
+                std::string{label_file}
+                  + " is damaged, or of another snapshot; export it again");
+  if (auto done = archive.end(); !done)
+    return done;
+  return write_annotation(directory, manifest.root_hash, *words);
 }
 
 /// The manifest as it was exported, and nothing else yet.
@@ -113,6 +150,8 @@ expected<uint64_t> disk_snapshot_store::write_archive(const held_chain& chain,
   if (done)
     done =
       write_layers(**archive, info.directory, manifest->disks, seconds, how);
+  if (done)
+    done = put_words(**archive, info.directory, *manifest);
   if (!done)
     return tl::unexpected<failure>(done.error());
   return (*archive)->end();
@@ -170,6 +209,8 @@ expected<snapshot_manifest> disk_snapshot_store::import_staged(
                             .file_system = file_system_,
                             .how = {options_.gate, stop},
                             .debt = debt_});
+  if (done)
+    done = unpack_words(archive, area.directory, manifest);
   if (done && !record.empty())
     done = write_durably(area.directory + "/" + flat_record_file, record);
   if (done)
@@ -182,8 +223,7 @@ expected<snapshot_manifest> disk_snapshot_store::import_staged(
 expected<snapshot_info> disk_snapshot_store::import_as(
   archive_reader& archive, snapshot_manifest manifest, const snapshot_tag& tag,
   const stop_asked& stop) {
-  manifest.format_version =
-    manifest.disks.empty() ? manifest_version : manifest_version_disks;
+  manifest.format_version = version_of(manifest);
   manifest.tag = tag;
   manifest.host = host_;
   staging_request request{.tag = tag,

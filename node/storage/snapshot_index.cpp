@@ -122,7 +122,8 @@ disk_snapshot_store::entry_of(const snapshot_manifest& manifest) const {
                      .memory_bytes = manifest.memory_bytes,
                      .stored_bytes = stored_bytes_of(directory),
                      .created_at = manifest.created_at,
-                     .directory = directory};
+                     .directory = directory,
+                     .limits = manifest.limits};
   if (auto words = read_annotation(directory, manifest.root_hash)) {
     info.labels = std::move(words->labels);
     info.note = std::move(words->note);

@@ -55,6 +55,7 @@ TEST_CASE("the shipped file gives every key its default", "[config][load]") {
   REQUIRE(fleet.hosts.size() == 1);
   fleet.hosts[0].data.clear();
   fleet.hosts[0].archives.clear();
+  fleet.hosts[0].network_range.clear();
   CHECK(fleet.hosts[0] == host_section{.name = {"local"}});
   REQUIRE(fleet.sandboxes.size() == 1);
   fleet.sandboxes[0].kernel.clear();

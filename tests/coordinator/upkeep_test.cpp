@@ -61,6 +61,67 @@ TEST_CASE_METHOD(upkeep_fixture, "who has a name after a promotion is known",
   CHECK(is_pending(back));
 }
 
+TEST_CASE_METHOD(upkeep_fixture, "a promotion asked again is done once",
+                 "[coordinator][upkeep][safety]") {
+  const promote_request up{.operation = {"op-up"}, .sandbox = {"kid"}};
+  const sandbox_info now{.id = {"s1"},
+                         .parent = {"old"},
+                         .operation = {"op-kid"},
+                         .switched_by = {"op-up"}};
+  REQUIRE(
+    tell({.host = {"h1"},
+          .incarnation = 1,
+          .sandboxes = {
+            {.id = {"kid"}, .parent = {"old"}, .operation = {"op-kid"}}}}));
+  auto& promotions = scripts.at("h1")->promotions;
+  const auto again = [&] {
+    const auto asked = ask<restore_report>(up);
+    REQUIRE_FALSE(promotions.empty());
+    CHECK(promotions.back().request.operation == up.operation);
+    deliver("h1", promotions.back().promise,
+            restore_report{.tag = {"old"}, .sandbox = now});
+    CHECK(code_of(asked) == ec::none);
+    CHECK(asked->value()->sandbox.id.value == "s1");
+  };
+  again();
+  again();
+  CHECK(promotions.size() == 2);
+  // Another promotion has nothing to do with it.
+  CHECK(code_of(ask<restore_report>(
+          promote_request{.operation = {"op-2"}, .sandbox = {"kid"}}))
+        == ec::unknown_sandbox);
+  // The name is given to another child, on another host, and then on this.
+  REQUIRE(tell({.host = {"h2"},
+                .incarnation = 1,
+                .sandboxes = {{.id = {"kid"}, .operation = {"op-new"}}}}));
+  again();
+  CHECK(scripts.at("h2")->promotions.empty());
+  REQUIRE(
+    tell({.host = {"h2"}, .incarnation = 1, .removed_sandboxes = {{"kid"}}}));
+  REQUIRE(tell({.host = {"h1"},
+                .incarnation = 1,
+                .sandboxes = {{.id = {"kid"}, .operation = {"op-new"}}}}));
+  again();
+  CHECK(code_of(ask<done>(stop_request{.sandbox = {"s9"}}))
+        == ec::unknown_sandbox);
+  const auto stopping = ask<done>(stop_request{.sandbox = {"kid"}});
+  CHECK(is_pending(stopping)); // the new child is still known
+}
+
+TEST_CASE_METHOD(upkeep_fixture, "a coordinator that starts anew knows it too",
+                 "[coordinator][upkeep]") {
+  REQUIRE(tell({.host = {"h1"},
+                .incarnation = 1,
+                .sandboxes = {{.id = {"s1"}, .switched_by = {"op-up"}}}}));
+  const auto asked = ask<restore_report>(
+    promote_request{.operation = {"op-up"}, .sandbox = {"kid"}});
+  CHECK(scripts.at("h1")->promotions.size() == 1);
+  const auto back = ask<restore_report>(rollback_request{
+    .operation = {"op-up"}, .sandbox = {"s1"}, .tag = {"gone"}});
+  CHECK(scripts.at("h1")->rollbacks.size() == 1);
+  CHECK((is_pending(asked) && is_pending(back)));
+}
+
 TEST_CASE_METHOD(upkeep_fixture, "a cancel goes to the node that branches",
                  "[coordinator][upkeep]") {
   const auto branched = branch("op-1", "t1", "s2");

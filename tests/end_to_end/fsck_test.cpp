@@ -148,6 +148,10 @@ TEST_CASE_METHOD(simulated_checked,
     const auto now = sandbox("source");
     return now.state == sandbox_state::running && now.started_at != earlier;
   }));
+  // Nothing lies there that nobody knows: it would be there for good.
+  REQUIRE(eventually([this] {
+    return names_in("h1", "sandboxes").size() == children().size() + 1;
+  }));
   // The coordinator asks again for what was under way: some begin only now.
   const auto known = children().size() + 1;
   kill_node("h1");

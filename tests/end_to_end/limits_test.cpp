@@ -122,6 +122,45 @@ TEST_CASE("a VM's cgroup lives as long as the VM, and no longer",
   CHECK_FALSE(has_cgroup_of(fleet.data_of("h1")));
 }
 
+TEST_CASE("children have the limits of a source that is gone",
+          "[end_to_end][vm][limits][safety]") {
+  if (!guest_fleet::can_run())
+    return;
+  limited_fleet fleet;
+  fleet.start();
+  const auto limits = fleet.sandbox("source").limits;
+  CHECK(limits == sandbox_limits{.memory_bytes = 512u << 20, .pids = 200});
+  const auto taken = fleet.branch({.operation = {"b1"},
+                                   .sandbox = {"source"},
+                                   .tag = {"warm"},
+                                   .labels = {"stage=warm"}});
+  REQUIRE(taken);
+  REQUIRE_FALSE(taken->outcome);
+  CHECK(fleet.ask<done>(stop_request{.sandbox = {"source"}}, 60s));
+  const auto out =
+    fleet.ask<archive_report>(export_request{.tag = {"warm"}}, 60s);
+  REQUIRE(out);
+  REQUIRE_FALSE(out->outcome);
+  const auto in = fleet.ask<archive_report>(
+    import_request{.file = "warm.ffsnap", .host = {"h1"}, .tag = {"elsewhere"}},
+    60s);
+  REQUIRE(in);
+  REQUIRE_FALSE(in->outcome);
+  for (const std::string tag : {"warm", "elsewhere"}) {
+    CAPTURE(tag);
+    const auto child = fleet.restore(tag, "kid-of-" + tag);
+    REQUIRE(child);
+    REQUIRE_FALSE(child->outcome);
+    CHECK(child->sandbox.limits == limits);
+    const auto known =
+      fleet.ask<inspect_report>(inspect_request{.tag = {tag}}, 10s);
+    REQUIRE(known);
+    CHECK(known->snapshot.limits == limits);
+    CHECK(known->snapshot.labels == std::vector<std::string>{"stage=warm"});
+    CHECK(fleet.ask<done>(stop_request{.sandbox = {"kid-of-" + tag}}, 60s));
+  }
+}
+
 TEST_CASE("a VM that ended while its node was dead leaves no cgroup",
           "[end_to_end][vm][limits]") {
   if (!limited_fleet::can_run())

@@ -115,17 +115,23 @@ TEST_CASE_METHOD(switch_fleet, "a child takes the place of its source",
   take_warm();
   make_child();
   const auto pid = sandbox("kid").pid;
-  const auto [code, text] = tool({"promote", "kid"});
+  const std::vector<std::string> words{"promote", "kid", "--operation",
+                                       "op-up"};
+  const auto [code, text] = tool(words);
   INFO(text);
   REQUIRE(code == 0);
   CHECK(names() == std::vector<std::string>{"source"});
+  // Its answer may have been lost.
+  CHECK(tool(words).first == 0);
   CHECK(sandbox("source").pid == pid);
   CHECK(counter_of("source") > 0);
   check_clean(1);
   restart_node();
   CHECK(sandbox("source").pid == pid);
   make_child();
+  CHECK(tool(words).first == 0);
   CHECK(names() == std::vector<std::string>{"kid", "source"});
+  CHECK(sandbox("source").pid == pid);
 }
 
 TEST_CASE_METHOD(switch_fleet, "a node killed in a switch leaves the name once",

@@ -174,7 +174,7 @@ TEST_CASE("a manifest that does not agree with itself is corrupt",
 
 TEST_CASE("a manifest of another version is told from a corrupt one",
           "[storage][manifest]") {
-  const auto text = R"({"format_version": 4, "pages": []})";
+  const auto text = R"({"format_version": 5, "pages": []})";
   CHECK(manifest_from_text(text, "m").error().code == ec::unsupported);
   for (const auto* bad :
        {"", "[]", "{}", "\xff", "{\"format_version\": \"1\"}"})
@@ -240,6 +240,33 @@ TEST_CASE("a diff's manifest names its base, and only a diff's does",
   SECTION("no extent") {
     x.extents.clear();
   }
+  CHECK(manifest_from_text(*manifest_text(x), "m").error().code
+        == ec::snapshot_corrupt);
+}
+
+TEST_CASE("a manifest tells its source's limits from version 4 on",
+          "[storage][manifest][safety]") {
+  snapshot_manifest x{.tag = {"snap-1"},
+                      .operation = {"op-1"},
+                      .source = {"sandbox-1"},
+                      .memory_bytes = 1,
+                      .vmstate_hash = empty,
+                      .extents = {zero_extent}};
+  x.root_hash = *root_hash_of(x);
+  const auto plain = *manifest_text(x);
+  CHECK(plain.find("limits") == std::string::npos);
+  CHECK(manifest_from_text(plain, "m")->limits.empty());
+  x.limits.pids = 200;
+  CHECK(*root_hash_of(x) == x.root_hash);
+  for (const uint64_t version : {1, 2, 3, 4}) {
+    x.format_version = version;
+    const auto read = manifest_from_text(*manifest_text(x), "m");
+    CAPTURE(version);
+    CHECK(read.has_value() == (version == version_of(x)));
+    if (read)
+      CHECK(read->limits == x.limits);
+  }
+  x.limits = {};
   CHECK(manifest_from_text(*manifest_text(x), "m").error().code
         == ec::snapshot_corrupt);
 }

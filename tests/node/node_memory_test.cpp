@@ -95,6 +95,56 @@ TEST_CASE_METHOD(node_fixture, "a lineage grows no further than its limits",
   CHECK(restore("r-3", "op-1", "kid-3"));
 }
 
+TEST_CASE_METHOD(memory_fixture, "a child has its source's limits for ever",
+                 "[node][node_memory][safety]") {
+  settings.declared.back().limits.pids = 200;
+  settings.limits.sandbox = {.cpu_percent = 50, .pids = 900};
+  available = 600 * mib;
+  start();
+  REQUIRE(branch("op-1"));
+  // Its VMs are simulated, and only real ones have limits.
+  const auto as_real = [this] {
+    auto& x = state().snapshots.at({"op-1"});
+    CHECK(x.limits == sandbox_limits{.cpu_percent = 50, .pids = 200});
+    x.driver = "qemu";
+  };
+  as_real();
+  REQUIRE(stop("s1"));
+  REQUIRE(restore("r-1", "op-1", "kid"));
+  CHECK(info("kid").limits.pids == 200);
+  // Also on a host where the fleet's own are others.
+  settings.limits.sandbox = {
+    .cpu_percent = 70, .pids = 900, .read = {64 * mib}};
+  settings.declared.clear();
+  restart();
+  as_real();
+  const auto wanted =
+    ask<restore_report>(restore_request{.operation = {"r-2"},
+                                        .tag = {"op-1"},
+                                        .sandbox = {"kid-2"},
+                                        .epoch = script->epoch,
+                                        .limits = {.pids = 100}});
+  REQUIRE(wanted);
+  CHECK(
+    wanted->sandbox.limits
+    == sandbox_limits{.cpu_percent = 50, .pids = 100, .read_bytes = 64 * mib});
+}
+
+TEST_CASE_METHOD(memory_fixture, "an older snapshot takes its source's limits",
+                 "[node][node_memory]") {
+  settings.declared.back().limits.pids = 200;
+  available = 600 * mib;
+  start();
+  REQUIRE(branch("op-1"));
+  state().snapshots.at({"op-1"}).driver = "qemu";
+  state().snapshots.at({"op-1"}).limits = {};
+  REQUIRE(restore("r-1", "op-1", "kid"));
+  CHECK(info("kid").limits.pids == 200);
+  // Nobody can start what somebody else's archive limits to nothing.
+  state().snapshots.at({"op-1"}).limits = {.pids = 1};
+  CHECK(restore("r-2", "op-1", "kid-2").error().code == ec::invalid_request);
+}
+
 TEST_CASE_METHOD(node_fixture, "a child's limits are checked",
                  "[node][node_memory]") {
   start();

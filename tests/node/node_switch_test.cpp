@@ -79,6 +79,7 @@ TEST_CASE_METHOD(switch_fixture, "a sandbox goes back, with name and lineage",
   REQUIRE(code_of(report) == ec::none);
   CHECK(report->sandbox.parent.value == "op-1");
   CHECK(report->sandbox.origin == sandbox_origin::declared);
+  CHECK(report->sandbox.switched_by.value == "op-back");
   check_whole({"child", "s1"});
   CHECK(before.at("s1")->health() == vmm_health::gone);
   CHECK(has_event("sandbox.rolled_back"));
@@ -179,6 +180,7 @@ TEST_CASE_METHOD(switch_fixture, "a child takes its source's name",
   restart();
   check_whole({"child", "s1"});
   CHECK(before.at("child")->health() == vmm_health::running);
+  CHECK(info("s1").switched_by.value == "op-up");
   CHECK(code_of(promote()) == ec::none); // the same operation again
   CHECK(code_of(ask<restore_report>(up("op-up-2"))) == ec::none);
   check_whole({"s1"});
@@ -203,6 +205,7 @@ TEST_CASE_METHOD(switch_fixture, "a promotion that fails leaves both",
   check_whole({"child", "s1"});
   CHECK(machines() == before);
   CHECK(code_of(branch("op-2", "child")) == ec::none);
+  CHECK(code_of(branch("op-3")) == ec::none);
 }
 
 TEST_CASE("a node killed anywhere in a switch leaves each name exactly once",

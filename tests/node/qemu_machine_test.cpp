@@ -72,9 +72,46 @@ TEST_CASE("disks, the debug console and more arguments reach QEMU",
                  "-device", "virtio-blk-pci,drive=disk0"));
 }
 
+TEST_CASE("a guest has one network device, whatever is behind it",
+          "[node][qemu][machine][network]") {
+  auto x = machine_of(section(), "tcg", 0);
+  auto argv = command_line(x, {"q", ""});
+  CHECK(std::count(argv.begin(), argv.end(), "-netdev") == 0);
+  const auto* device = "virtio-net-device,netdev=net0,mac=02:66:66:00:00:02";
+  x.network = network_mode::isolated;
+  argv = command_line(x, {"q", ""});
+  CHECK(has_pair(argv, "-device", device));
+  CHECK(has_pair(argv, "-netdev",
+                 "tap,id=net0,ifname=tap0,script=no,downscript=no,vhost=off"));
+  x.network = network_mode::user;
+  argv = command_line(x, {"q", ""});
+  CHECK(has_pair(argv, "-device", device));
+}
+
+TEST_CASE("user mode lets a guest reach everything or nothing",
+          "[node][qemu][machine][network][safety]") {
+  auto x = machine_of(section(), "tcg", 0);
+  x.network = network_mode::user;
+  const auto is_open = [&x] {
+    const auto argv = command_line(x, {"q", ""});
+    const auto at = std::find(argv.begin(), argv.end(), "-netdev");
+    REQUIRE(at != argv.end());
+    const bool result = (at + 1)->ends_with(",restrict=off");
+    CHECK(result != (at + 1)->ends_with(",restrict=on"));
+    return result;
+  };
+  CHECK_FALSE(is_open());
+  x.egress = {"192.0.2.0/24", "0.0.0.0/0:443"};
+  CHECK_FALSE(is_open());
+  x.egress.push_back("0.0.0.0/0");
+  CHECK(is_open());
+}
+
 TEST_CASE("a machine comes back from its contract unchanged",
           "[node][qemu][machine]") {
   auto x = machine_of(section(), "tcg", 2400000);
+  x.network = network_mode::isolated;
+  x.egress = {"192.0.2.0/24:443", "192.0.2.7"};
   x.kernel_hash = "aa";
   x.initrd_hash = "bb";
   x.disks.push_back({.path = "/c:d=e", .format = "qcow2", .readonly = false});

@@ -9,6 +9,7 @@
 #include "node/storage/archive_writer.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/image_export.hpp"
+#include "node/storage/label_record.hpp"
 #include "node/storage/reservation.hpp"
 #include "tests/support/diff_maker.hpp"
 #include "tests/support/scratch.hpp"
@@ -232,6 +233,36 @@ TEST_CASE_METHOD(archive_fixture, "an archive of a stranger is refused",
       REQUIRE(a.put(manifest_file, 0, manifest));
       REQUIRE(a.put(vmstate_file, 0, vmstate));
       REQUIRE(a.put(memory_file, 0, memory_text));
+      REQUIRE(a.put("more", 0, "more"));
+    });
+  }
+  SECTION("labels of another snapshot") {
+    const auto words =
+      annotation_text(std::string(64, '0'), {.labels = {"a=1"}});
+    make([&](auto& a) {
+      REQUIRE(a.put(manifest_file, 0, manifest));
+      REQUIRE(a.put(vmstate_file, 0, vmstate));
+      REQUIRE(a.put(memory_file, 0, memory_text));
+      REQUIRE(a.put(label_file, 0, *words));
+    });
+  }
+  SECTION("labels without end") {
+    make([&](auto& a) {
+      REQUIRE(a.put(manifest_file, 0, manifest));
+      REQUIRE(a.put(vmstate_file, 0, vmstate));
+      REQUIRE(a.put(memory_file, 0, memory_text));
+      REQUIRE(
+        a.put(label_file, 0, std::string(label_record_bytes_max + 1, ' ')));
+    });
+  }
+  SECTION("one file behind its labels") {
+    const auto root = world->list()[0].root_hash;
+    make([&](auto& a) {
+      REQUIRE(a.put(manifest_file, 0, manifest));
+      REQUIRE(a.put(vmstate_file, 0, vmstate));
+      REQUIRE(a.put(memory_file, 0, memory_text));
+      REQUIRE(
+        a.put(label_file, 0, *annotation_text(root, {.labels = {"a=1"}})));
       REQUIRE(a.put("more", 0, "more"));
     });
   }

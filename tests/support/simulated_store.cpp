@@ -305,7 +305,8 @@ private:
                    .memory_bytes = request.memory_bytes,
                    .created_at = access_.wall(),
                    .labels = request.words.labels,
-                   .note = request.words.note},
+                   .note = request.words.note,
+                   .limits = request.limits},
                   request.contract,
                   files});
   }

@@ -71,7 +71,8 @@ expected<snapshot_info> store_world::seal(staging_area& area,
                        .method = "by hand",
                        .memory_bytes = memory_bytes_,
                        .vmstate_bytes = *vmstate,
-                       .contract = {.driver = "simulated", .vcpus = 1}},
+                       .contract = {.driver = "simulated", .vcpus = 1},
+                       .limits = limits},
                       area);
 }
 

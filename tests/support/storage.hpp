@@ -62,6 +62,9 @@ public:
                                  const std::string& tag, unsigned seed = 1,
                                  const std::string& parent = "");
 
+  /// What the sources of all that follows are limited to.
+  sandbox_limits limits = {};
+
   std::vector<std::string> tags();
   std::vector<std::string> staged() const;
 
