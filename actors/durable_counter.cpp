@@ -3,12 +3,30 @@
 
 #include <cerrno>
 #include <charconv>
+#include <fcntl.h>
 #include <limits>
 #include <sys/stat.h>
 
+#include "actors/disk_calls.hpp"
 #include "actors/durable_file.hpp"
+#include "actors/unique_fd.hpp"
 
 namespace forkfleet {
+
+namespace {
+
+/// Needs no space. A number only gets longer, and a disk takes the few bytes,
+/// which lie in one sector, whole or not at all.
+bool overwrite(const std::string& path, const std::string& text) {
+  const unique_fd file{
+    disk::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0)};
+  return file
+         && disk::write_at(file.get(), text.data(), text.size(), 0)
+              == static_cast<ssize_t>(text.size())
+         && disk::sync_data(file.get()) == 0;
+}
+
+} // namespace
 
 expected<uint64_t> durable_counter::value() const {
   struct stat info {};
@@ -37,9 +55,8 @@ expected<uint64_t> durable_counter::next() {
   if (*last == std::numeric_limits<uint64_t>::max())
     return fail(ec::io_failed, path_ + " is at its greatest number");
   const auto number = *last + 1;
-  if (auto written = write_durably(path_, std::to_string(number) + "\n");
-      !written)
-    return tl::unexpected<failure>(written.error());
+  if (auto kept = keep(number); !kept)
+    return tl::unexpected<failure>(kept.error());
   return number;
 }
 
@@ -49,7 +66,15 @@ status durable_counter::raise_to(uint64_t least) {
     return tl::unexpected<failure>(last.error());
   if (*last >= least)
     return {};
-  return write_durably(path_, std::to_string(least) + "\n");
+  return keep(least);
+}
+
+status durable_counter::keep(uint64_t number) const {
+  const auto text = std::to_string(number) + "\n";
+  const auto kept = write_durably(path_, text);
+  if (kept || kept.error().code != ec::disk_full)
+    return kept;
+  return overwrite(path_, text) ? status{} : kept;
 }
 
 } // namespace forkfleet

@@ -21,13 +21,16 @@ public:
   /// hand out old numbers.
   expected<uint64_t> value() const;
 
-  /// The next number, on the disk before it is returned. The first is 1.
+  /// The next number, on the disk before it is returned, also when that is
+  /// full: the programs that free it need one. The first is 1.
   expected<uint64_t> next();
 
   /// Makes sure that `next` returns more than `least`.
   status raise_to(uint64_t least);
 
 private:
+  status keep(uint64_t number) const;
+
   std::string path_;
 };
 

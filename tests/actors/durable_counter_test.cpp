@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/durable_counter.hpp"
 
+#include <cerrno>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 
 #include "actors/durable_file.hpp"
+#include "actors/unique_fd.hpp"
 #include "tests/support/scratch.hpp"
+#include "tests/support/skip.hpp"
 
 using namespace forkfleet;
 
@@ -47,6 +52,28 @@ TEST_CASE_METHOD(counter_fixture, "a damaged counter hands out no number",
   REQUIRE_FALSE(number);
   CHECK(number.error().code == ec::io_failed);
   CHECK(number.error().message.find(path) == 0);
+}
+
+TEST_CASE("a counter goes on where the disk is full",
+          "[actors][durable_counter][safety]") {
+  const auto kind = GENERATE(test::disk_kind::tmpfs, test::disk_kind::ext4);
+  const auto disk = test::scratch_disk::make(kind, 16u << 20);
+  if (!disk)
+    return test::skip("no disks of its own: " + disk.error().message);
+  durable_counter counter{(*disk)->path() + "/counter"};
+  REQUIRE(counter.raise_to(8));
+  const auto filler = (*disk)->path() + "/filler";
+  const unique_fd fd{::open(filler.c_str(), O_WRONLY | O_CREAT, 0600)};
+  const std::string page(4096, 'x');
+  while (::write(fd.get(), page.data(), page.size()) > 0)
+    continue;
+  REQUIRE(errno == ENOSPC);
+  const auto other = (*disk)->path() + "/other";
+  REQUIRE_FALSE(write_durably(other, std::string(65536, 'x')));
+  for (uint64_t number = 9; number < 12; ++number)
+    CHECK(counter.next() == number);
+  REQUIRE(::ftruncate(fd.get(), 0) == 0);
+  CHECK(counter.next() == 12u);
 }
 
 TEST_CASE_METHOD(counter_fixture, "a durable write replaces all or nothing",
