@@ -71,7 +71,7 @@ status durable_counter::raise_to(uint64_t least) {
 
 status durable_counter::keep(uint64_t number) const {
   const auto text = std::to_string(number) + "\n";
-  const auto kept = write_durably(path_, text);
+  auto kept = write_durably(path_, text);
   if (kept || kept.error().code != ec::disk_full)
     return kept;
   return overwrite(path_, text) ? status{} : kept;
