@@ -6,12 +6,12 @@
 #include <csignal>
 #include <cstdio>
 #include <fcntl.h>
-#include <sched.h>
 #include <string>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "node/keeper/keeper.hpp"
+#include "node/network/net_space.hpp"
 
 namespace {
 
@@ -56,15 +56,6 @@ status join_cgroup(const std::string& directory) {
   return {};
 }
 
-status enter_space(const std::string& path) {
-  if (path.empty())
-    return {};
-  const auto file = unique_fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!file || ::setns(file.get(), CLONE_NEWNET) != 0)
-    return tl::unexpected(errno_failure(errno, path));
-  return {};
-}
-
 int work(keeper::options settings, unique_fd report) {
   auto log = unique_fd{
     ::open(log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
@@ -98,8 +89,9 @@ int main(int argc, char** argv) {
     return refuse(errno_failure(errno, settings->directory));
   if (auto joined = join_cgroup(settings->cgroup); !joined)
     return refuse(joined.error());
-  if (auto entered = enter_space(settings->space); !entered)
-    return refuse(entered.error());
+  if (!settings->space.empty())
+    if (auto entered = enter_space(settings->space); !entered)
+      return refuse(entered.error());
   auto ends = std::array<int, 2>{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0)
     return refuse(errno_failure(errno, "pipe"));

@@ -40,13 +40,6 @@ status prepare_directory() {
   return {};
 }
 
-status enter(const std::string& path) {
-  const auto file = unique_fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!file || ::setns(file.get(), CLONE_NEWNET) != 0)
-    return tl::unexpected(errno_failure(errno, path));
-  return {};
-}
-
 status leave_for_fresh() {
   if (::unshare(CLONE_NEWNET) != 0)
     return tl::unexpected(errno_failure(errno, "a new network namespace"));
@@ -103,10 +96,17 @@ status remove_space(const std::string& name) {
   return {};
 }
 
+status enter_space(const std::string& path) {
+  const auto file = unique_fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!file || ::setns(file.get(), CLONE_NEWNET) != 0)
+    return tl::unexpected(errno_failure(errno, path));
+  return {};
+}
+
 status run_in_space(const std::string& name,
                     const std::function<status()>& work) {
   return run_on_thread([&]() -> status {
-    if (auto entered = enter(space_path(name)); !entered)
+    if (auto entered = enter_space(space_path(name)); !entered)
       return entered;
     return work();
   });

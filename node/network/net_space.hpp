@@ -27,6 +27,9 @@ status make_space(const std::string& name);
 /// when there is none.
 status remove_space(const std::string& name);
 
+/// Moves the calling thread into the namespace at `path`, for good.
+status enter_space(const std::string& path);
+
 /// Runs `work` in it, on a thread of its own, and waits for its end.
 status run_in_space(const std::string& name,
                     const std::function<status()>& work);

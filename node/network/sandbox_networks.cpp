@@ -9,7 +9,6 @@
 
 #include <fmt/format.h>
 
-#include "actors/log.hpp"
 #include "actors/schema/fields.hpp"
 #include "node/network/net_links.hpp"
 #include "node/network/net_space.hpp"
@@ -94,6 +93,14 @@ uint64_t number_of(const std::string& where) {
   return ::stat(where.c_str(), &info) == 0 ? info.st_ino : gone_number;
 }
 
+/// One of a sandbox that was started since would lose its way out.
+status remove_table(const std::string& prefix) {
+  for (const auto& name : link_names())
+    if (name.starts_with(prefix))
+      return fail(ec::io_failed, "it is in use by now");
+  return load_rules(drop_host_rules(prefix));
+}
+
 } // namespace
 
 std::string isolation_obstacle() {
@@ -158,7 +165,7 @@ sandbox_networks::plan_child(const run_contract& contract,
     return fail(ec::unsupported,
                 "its snapshot is of a sandbox with a network namespace, which "
                 "this node cannot make: "
-                  + obstacle_);
+                  + obstacle_ + "; run the node as root");
   return place(std::move(result), at);
 }
 
@@ -250,7 +257,7 @@ status sandbox_networks::remove(const sandbox_network& x) {
     return unlinked ? unnamed : unlinked;
   const std::lock_guard lock{mutex_};
   claimed_.erase(x.space);
-  if (!claimed_.empty() || !is_prepared_)
+  if (!claimed_.empty())
     return {};
   is_prepared_ = false;
   return load_rules(drop_host_rules(prefix_));
@@ -289,7 +296,7 @@ status remove_network_thing(const std::string& where, uint64_t number) {
   if (number_of(where) != number)
     return fail(ec::io_failed, "another one took its place");
   if (where.starts_with(table_word))
-    return load_rules(drop_host_rules(where.substr(table_word.size())));
+    return remove_table(where.substr(table_word.size()));
   if (where.starts_with(link_word))
     return remove_link(where.substr(link_word.size()));
   return remove_space(where.substr(where.rfind('/') + 1));
