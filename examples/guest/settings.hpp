@@ -25,6 +25,10 @@ struct settings {
   uint64_t tick_us = 500;
   /// 1: writes and checks its first disk, too.
   uint64_t disk = 0;
+  /// 0: uses no port, so there is no debug console and no clock to measure
+  /// gaps by. For hosts that are emulated themselves: QEMU 7.2's emulation of
+  /// SVM loses a program's right to use ports when its VM is restored.
+  uint64_t ports = 1;
   idle_kind idle = idle_kind::spin;
   /// What was wrong with the words, one sentence each; a wrong word leaves
   /// the default.
