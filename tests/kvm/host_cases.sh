@@ -33,8 +33,8 @@ case_ordinary_user() {
   mkdir -p /data/user
   sed -i 's|/data/state|/data/user/state|' "$fleet"
   chown -R fleet /data/user
-  user="setpriv --reuid 1000 --regid 1000 --clear-groups"
-  # The fleet's own client: others are not let in.
+  user="/usr/bin/setpriv --reuid 1000 --regid 1000 --clear-groups"
+  # The logs are opened here, and the programs run as somebody else.
   chmod 1777 /data/log
   load_net_modules
   # shellcheck disable=SC2086

@@ -14,6 +14,7 @@ out=$4
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 version=$(ls "$kernel/lib/modules")
 root=$(mktemp -d "$out.XXXXXX")
+chmod 755 "$root"
 trap 'rm -rf "$root"' EXIT
 
 die() {
