@@ -162,6 +162,7 @@ struct access_line {
   std::shared_ptr<agent_seat> seat = {}; // null: it needs no agent
   std::deque<std::function<void(const host_worker_actor&)>> queue = {};
   bool is_busy = false;
+  bool is_silent = false; // it did not answer the last time
   std::chrono::steady_clock::time_point last = {}; // when it had work
 };
 
@@ -174,6 +175,7 @@ struct access_state {
   std::vector<host_worker_actor> idle = {}; // those of them without work
   std::map<key, access_line> lines = {};
   std::deque<key> ready = {}; // lines with work and without a worker
+  std::size_t waiting = 0;    // workers with a line that was silent
   bool is_reminded = false;   // that connections are to be let go
 };
 
@@ -228,6 +230,8 @@ struct node_actor_state {
   std::deque<operation_id> ended_restores = {}; // oldest first
   std::vector<host_worker_actor> hands = {};
   std::size_t next_hand = 0;
+  /// Each waits for one guest, and ends after it.
+  std::vector<host_worker_actor> waiting_hands = {};
   upkeep_state upkeep = {};
   access_state access = {};
   flattening_state flattening = {};

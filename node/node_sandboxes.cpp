@@ -252,7 +252,10 @@ caf::result<done> on_stop(node_pointer self, const stop_request& request) {
     return to_caf_error(ec::unknown_sandbox, request.sandbox.value);
   if (it->second.info.state == sandbox_state::starting)
     return to_caf_error(ec::not_ready,
-                        request.sandbox.value + " is being started");
+                        request.sandbox.value + " is being started ("
+                          + it->second.info.note
+                          + "); stop it when it runs, or wait for the end of "
+                            "its start's deadline");
   auto& managed = it->second;
   if (managed.is_ending)
     return to_caf_error(ec::not_ready,

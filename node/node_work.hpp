@@ -29,6 +29,11 @@ inline constexpr uint8_t retention_reminder = 252;
 /// The tick that says: time to let go of guests that nobody asks.
 inline constexpr uint8_t access_reminder = 251;
 
+/// Workers for guests: so many are always there, so many may be hired. Of
+/// these, guests that did not answer the last time get at most half.
+inline constexpr std::size_t access_hands_min = 4;
+inline constexpr std::size_t access_hands_max = 32;
+
 /// As many requests may wait for one guest.
 inline constexpr std::size_t access_queue_max = 32;
 

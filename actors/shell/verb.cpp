@@ -11,7 +11,8 @@ namespace {
 constexpr const char* exit_code_help =
   "Exit codes: 0 done, 1 failed, 2 wrong use, 3 wrong fleet file, 4 not "
   "permitted, 5 not found, 6 conflict, 7 unreachable or timed out, 8 no "
-  "capacity, 9 partly done, 10 something found, 130 interrupted.";
+  "capacity, 9 partly done, 10 something found, 128 and the signal when "
+  "interrupted (130 for Ctrl-C).";
 
 config::option output_option() {
   config::option result{.name = "output",

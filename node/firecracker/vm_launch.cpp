@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/bounded_text.hpp"
 #include "actors/durable_file.hpp"
 #include "node/firecracker/vm_record.hpp"
 #include "node/keeper/guest_line.hpp"
@@ -56,7 +57,7 @@ std::string log_tail(const std::string& directory) {
   if (text.size() > log_tail_bytes)
     text.erase(0, text.size() - log_tail_bytes);
   std::ranges::replace(text, '\n', ' ');
-  return text.empty() ? "it said nothing" : text;
+  return text.empty() ? "it said nothing" : bounded_text(text);
 }
 
 failure ended(const std::string& directory) {

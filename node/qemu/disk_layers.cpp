@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/bounded_text.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/qcow2_file.hpp"
 
@@ -169,7 +170,8 @@ status disk_layers::shorten(const disk& x,
              && text_member(told.data, "device") == job;
     },
     steady_clock::now());
-  const auto error = ended ? text_member(ended->data, "error") : std::string{};
+  const auto error =
+    ended ? bounded_text(text_member(ended->data, "error")) : std::string{};
   if (!error.empty())
     return fail(ec::io_failed,
                 fmt::format("{}: its {} layers could not be made one: {}; see "

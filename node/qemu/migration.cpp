@@ -7,6 +7,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "actors/bounded_text.hpp"
+
 namespace forkfleet::qemu {
 
 namespace {
@@ -40,7 +42,8 @@ status set_capabilities(qmp_client& qmp, bool background,
 
 failure why_it_failed(qmp_client& qmp, deadline_point until) {
   const auto asked = qmp.execute("query-migrate", until);
-  auto reason = asked ? text_member(*asked, "error-desc") : std::string{};
+  auto reason =
+    asked ? bounded_text(text_member(*asked, "error-desc")) : std::string{};
   if (reason.empty())
     reason = "QEMU gives no reason";
   return {ec::vmm_refused, qmp.path() + ": migration failed: " + reason};

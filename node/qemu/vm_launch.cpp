@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/bounded_text.hpp"
 #include "actors/durable_file.hpp"
 #include "node/preload/preload.hpp"
 #include "node/qemu/disk_files.hpp"
@@ -58,7 +59,7 @@ std::string log_tail(const std::string& directory) {
   if (text.size() > log_tail_bytes)
     text.erase(0, text.size() - log_tail_bytes);
   std::replace(text.begin(), text.end(), '\n', ' ');
-  return text.empty() ? "it said nothing" : text;
+  return text.empty() ? "it said nothing" : bounded_text(text);
 }
 
 failure with_log(const failure& error, const std::string& directory) {
