@@ -25,6 +25,12 @@ struct settings {
   uint64_t tick_us = 500;
   /// 1: writes and checks its first disk, too.
   uint64_t disk = 0;
+  /// So many threads read its last disk, which is numbered, all the time; 0
+  /// to 8.
+  uint64_t direct = 0;
+  /// MiB of pages that are filled, zeroed, freed and exchanged by a thread of
+  /// their own, at the rate of the ring; 0 to 1048576.
+  uint64_t churn_mib = 0;
   idle_kind idle = idle_kind::spin;
   /// What was wrong with the words, one sentence each; a wrong word leaves
   /// the default.
