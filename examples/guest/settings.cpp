@@ -20,6 +20,8 @@ constexpr number numbers[] = {
   {"ff.tick_us", &settings::tick_us, 100, 1000000},
   {"ff.disk", &settings::disk, 0, 1},
   {"ff.ports", &settings::ports, 0, 1},
+  {"ff.direct", &settings::direct, 0, 8},
+  {"ff.churn_mib", &settings::churn_mib, 0, 1048576},
 };
 
 void refuse(settings& out, std::string_view name, std::string_view value,
@@ -48,7 +50,7 @@ void set_word(settings& out, std::string_view name, std::string_view value) {
     return refuse(
       out, name, value,
       "one of ff.rate_mib, ff.set_mib, ff.tick_us, ff.disk, ff.ports, "
-      "ff.idle");
+      "ff.direct, ff.churn_mib, ff.idle");
   if (value == "spin")
     out.idle = idle_kind::spin;
   else if (value == "sleep")

@@ -29,6 +29,12 @@ struct settings {
   /// gaps by. For hosts that are emulated themselves: QEMU 7.2's emulation of
   /// SVM loses a program's right to use ports when its VM is restored.
   uint64_t ports = 1;
+  /// So many threads read its last disk, which is numbered, all the time; 0
+  /// to 8.
+  uint64_t direct = 0;
+  /// MiB of pages that are filled, zeroed, freed and exchanged by a thread of
+  /// their own, at the rate of the ring; 0 to 1048576.
+  uint64_t churn_mib = 0;
   idle_kind idle = idle_kind::spin;
   /// What was wrong with the words, one sentence each; a wrong word leaves
   /// the default.

@@ -262,6 +262,7 @@ vmm_ptr qemu_driver::shared::make_vmm(const start_plan& plan,
   parts.memory_begin = record.memory_begin;
   parts.origin = record.origin;
   parts.attached = record.attached;
+  parts.child_arguments = command_line(x, {});
   parts.has_layers = !x.disk_stamps.empty();
   parts.description = describe(plan, x, record);
   auto vm = std::make_shared<qemu_vmm>(std::move(parts));

@@ -33,7 +33,10 @@ memory_place place_of(const qemu_vmm_parts& x) {
           .path = x.memory_path,
           .begin = x.memory_begin,
           .origin = x.origin,
-          .attached = x.attached};
+          .attached = x.attached,
+          .survey = {.memory_block = x.memory_block,
+                     .child_arguments = x.child_arguments,
+                     .attached = x.attached}};
 }
 
 } // namespace
@@ -51,6 +54,10 @@ expected<vmm_capabilities> qemu_vmm::capabilities(deadline_point until) {
     return tl::unexpected(looked.error());
   const auto facts = qemu_vmm::facts();
   const bool is_tracked = facts.tracking_obstacle.empty();
+  if (!facts.refusal.empty())
+    return vmm_capabilities{.full_obstacle = facts.refusal,
+                            .diff_obstacle = facts.refusal,
+                            .live_obstacle = facts.refusal};
   auto result = vmm_capabilities{
     .full = true,
     .diff = true,
@@ -145,6 +152,7 @@ expected<capture_forecast> qemu_vmm::prepare(const capture_plan& plan,
   if (!choice)
     return tl::unexpected(choice.error());
   reason_ = std::move(choice->reason);
+  used_ = choice->kind;
   method_ = make_method(choice->kind);
   if (auto prepared = method_->prepare(plan, until); !prepared) {
     abandon();
@@ -213,7 +221,8 @@ capture_context qemu_vmm::context() {
           .memory_bytes = parts_.contract.memory_bytes,
           .memory_block = parts_.memory_block,
           .memory_path = parts_.memory_path,
-          .memory_begin = parts_.memory_begin,
+          .memory_begin = tracking_.memory_begin(),
+          .takes_input = tracking_.takes_input(),
           .machine_type = parts_.contract.machine};
 }
 
@@ -308,6 +317,10 @@ expected<capture_result> qemu_vmm::drain(deadline_point until) {
   if (!method_)
     return fail(ec::invalid_request, "drain without prepare");
   auto result = method_->drain(until);
+  // What came and went between the two looks was not there in the pause.
+  if (result)
+    if (auto same = tracking_.look_again(*parts_.qmp, used_, until); !same)
+      return tl::unexpected(same.error());
   if (result) {
     result->warnings = warnings_;
     result->reason = reason_;

@@ -32,7 +32,8 @@ struct qemu_vmm_parts {
   uint64_t memory_begin = 0;     // its address in QEMU; 0: not known
   std::string origin = {};       // root hash of a child's snapshot
   bool attached = false;         // somebody else started it
-  bool has_layers = false;       // the guest writes disks, in layers of ours
+  std::vector<std::string> child_arguments = {}; // a child's command line
+  bool has_layers = false; // the guest writes disks, in layers of ours
   vmm_description description = {};
 };
 
@@ -81,6 +82,7 @@ private:
   disk_layers layers_;
   pause_model model_ = {};
   std::unique_ptr<capture_method> method_ = {};
+  method_kind used_ = method_kind::stopped_send; // what `method_` is
   std::chrono::milliseconds pause_max_{0};
   bool has_lease_ = false;
   std::chrono::steady_clock::time_point looked_ = {};

@@ -20,6 +20,7 @@
 #include "node/qemu/guest_status.hpp"
 #include "node/qemu/host_facts.hpp"
 #include "node/qemu/migration.hpp"
+#include "node/qemu/vm_inventory.hpp"
 #include "node/qemu/vm_record.hpp"
 
 namespace forkfleet::qemu {
@@ -115,14 +116,9 @@ expected<machine> child_machine(const snapshot_files& snapshot) {
       return tl::unexpected(same.error());
   if (auto same = check_bases(*x, snapshot.info.tag.value); !same)
     return tl::unexpected(same.error());
-  // A page that a balloon gives back would be cut out of the image's file.
-  for (const auto& argument : x->more)
-    if (argument.find("balloon") != std::string::npos
-        || argument.find("virtio-mem") != std::string::npos)
-      return fail(ec::unsupported,
-                  "snapshot " + snapshot.info.tag.value + " is of a VM with "
-                    + argument
-                    + ", which would write into the snapshot's memory");
+  if (const auto why = argument_obstacle(x->more); !why.empty())
+    return fail(ec::unsupported,
+                "snapshot " + snapshot.info.tag.value + ": " + why);
   if (x->accelerator == "kvm" && !has_usable_kvm())
     return fail(ec::unsupported, "snapshot " + snapshot.info.tag.value
                                    + " was taken under kvm, which this host "

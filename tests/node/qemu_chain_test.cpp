@@ -255,26 +255,6 @@ TEST_CASE_METHOD(vm_fixture, "an idle guest's diff is small",
   check_child(*this, files);
 }
 
-TEST_CASE_METHOD(vm_fixture, "a VM with a balloon is not tracked, and says so",
-                 "[node][qemu][vm][chain][safety]") {
-  if (!can_run())
-    return;
-  auto with_balloon = plan("balloon");
-  with_balloon.spec.qemu_arguments = {"-device", "virtio-balloon-device"};
-  const auto vm = start(with_balloon);
-  check_guest(*vm, 50);
-  CHECK(vm->tracked_since().empty());
-  const auto files = branch(*vm, branch_mode::full, "base");
-  CHECK(last_result().method == "stopped-copy");
-  CHECK(last_result().reason.find("balloon") != std::string::npos);
-  auto child = plan("child");
-  child.snapshot = files;
-  const auto started = driver().start(child, soon());
-  REQUIRE_FALSE(started);
-  CHECK(started.error().code == ec::unsupported);
-  CHECK(started.error().message.find("balloon") != std::string::npos);
-}
-
 TEST_CASE_METHOD(vm_fixture, "a child without a tracker knows its own pages",
                  "[node][qemu][vm][chain]") {
   if (!can_run())

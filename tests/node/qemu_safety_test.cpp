@@ -88,8 +88,10 @@ TEST_CASE_METHOD(vm_fixture,
                  "[node][qemu][vm][safety]") {
   if (!can_run())
     return;
+  const bool tracked = GENERATE(true, false);
+  CAPTURE(tracked);
   const auto source = plan("source");
-  auto vm = start(source);
+  auto vm = tracked ? start(source) : start_untracked(source);
   check_guest(*vm, 100);
   const auto debug = vm->describe().debug_console;
   auto made = make_snapshot("torn", *vm);

@@ -137,6 +137,7 @@ const std::vector<coverage>& coverages() {
     {"actors/wire.cpp", "tests/actors/protocol_test.cpp"},
     {"coordinator/listing.cpp", "tests/coordinator/coordinator_test.cpp"},
     {"examples/guest/counter.cpp", "tests/examples/guest_test.cpp"},
+    {"examples/guest/helpers.cpp", "tests/node/qemu_memory_test.cpp"},
     {"examples/guest/ports.cpp", "tests/examples/guest_test.cpp"},
     {"node/bench/", "tests/node/bench/rig_test.cpp"},
     {"node/branch_run.cpp", "tests/simulation/"},
