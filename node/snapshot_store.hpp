@@ -173,8 +173,8 @@ public:
 
   /// Gives a diff a flat image of its own, so that it needs its base no
   /// more; correct when it has one. Works in the background of everything
-  /// else, and stands still while a guest does. interrupted when `stop` says
-  /// so; then nothing has changed.
+  /// else, and stands still while a guest does; waits where somebody flattens
+  /// it already. interrupted when `stop` says so; then nothing has changed.
   virtual status flatten(const snapshot_tag& tag, const stop_asked& stop) = 0;
 
   /// Reads all of a snapshot and compares every hash. snapshot_corrupt names

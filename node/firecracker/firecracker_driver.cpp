@@ -16,6 +16,8 @@ namespace {
 
 using namespace forkfleet::firecracker;
 
+constexpr auto first_second = std::chrono::seconds{1};
+
 std::string fast_directory_of(const firecracker_driver_settings& settings) {
   if (!settings.fast_directory.empty())
     return settings.fast_directory;
@@ -45,7 +47,8 @@ capture_space space_of(const firecracker_driver_settings& settings,
 // What all VMs have in common, however they were found.
 firecracker_vmm_parts parts_of(const firecracker_driver_settings& settings,
                                const start_plan& plan, const vm_record& record,
-                               const microvm& x) {
+                               const microvm& x,
+                               const host_pauses_ptr& pauses) {
   const auto found =
     find_programs(programs_for(settings, plan)).value_or(programs{});
   auto parts = firecracker_vmm_parts{
@@ -56,6 +59,8 @@ firecracker_vmm_parts parts_of(const firecracker_driver_settings& settings,
     .directory = plan.directory,
     .space = space_of(settings, plan, x),
     .attached = record.attached,
+    .is_resident = !record.child,
+    .pauses = pauses,
     .description = {.pid = record.pid,
                     .memory_bytes = x.machine.memory_bytes,
                     .vcpus = x.machine.vcpus,
@@ -109,8 +114,10 @@ expected<vmm_ptr> firecracker_driver::make(const start_plan& plan,
     end_unfinished(plan.directory, until);
     return tl::unexpected(vm.error());
   }
-  auto done = plan.snapshot ? load(*vm, *plan.snapshot, until)
+  auto done = plan.snapshot ? load(*vm, *plan.snapshot, plan.directory, until)
                             : boot(*vm, *x, plan.directory, until);
+  if (done && plan.snapshot)
+    done = prove(*vm, plan, until);
   if (done) {
     note_process(record, vm->keeper.identity().vmm);
     record.contract = to_contract(*x, to_string(vm->version));
@@ -120,13 +127,27 @@ expected<vmm_ptr> firecracker_driver::make(const start_plan& plan,
     end_unfinished(plan.directory, until);
     return tl::unexpected(done.error());
   }
-  auto parts = parts_of(settings_, plan, record, *x);
+  auto parts = parts_of(settings_, plan, record, *x, pauses_);
   // What an earlier VM of this directory left is of no use.
   parts.space.remove();
   parts.keeper = std::move(vm->keeper);
   if (plan.snapshot)
     parts.tracked_since = plan.snapshot->info.root_hash;
   return make_vmm(std::move(parts), std::move(vm->line), vm->version);
+}
+
+// Firecracker says that a VM runs as soon as it has loaded it; one that cannot
+// run ends a moment later. Once a child of a snapshot has lived, the others
+// need not wait for that.
+status firecracker_driver::prove(const launched& vm, const start_plan& plan,
+                                 deadline_point until) {
+  const auto& root_hash = plan.snapshot->info.root_hash;
+  if (proven_.has(root_hash))
+    return {};
+  auto lived = live_through(vm, plan.directory, first_second, until);
+  if (lived)
+    proven_.add(root_hash);
+  return lived;
 }
 
 expected<vmm_ptr> firecracker_driver::attach(const start_plan& plan,
@@ -153,7 +174,7 @@ expected<vmm_ptr> firecracker_driver::attach(const start_plan& plan,
   note_process(record, qemu::identify(qemu::peer_process(peer->get())));
   if (auto kept = save(record, plan.directory); !kept)
     return tl::unexpected(kept.error());
-  auto parts = parts_of(settings_, plan, record, x);
+  auto parts = parts_of(settings_, plan, record, x, pauses_);
   parts.space.remove();
   return make_vmm(std::move(parts), std::move(line), *version);
 }
@@ -178,14 +199,15 @@ expected<vmm_ptr> firecracker_driver::adopt(const start_plan& plan,
     return fail(ec::vmm_gone, "the node ended while this VM was started");
   }
   if (auto there = qemu::open_process(record->process()); !there) {
-    space_of(settings_, plan, *x).remove();
+    if (there.error().code == ec::vmm_gone)
+      space_of(settings_, plan, *x).remove();
     return tl::unexpected(there.error());
   }
   auto line = std::make_unique<api>(record->api);
   const auto version = line->version(until);
   if (!version)
     return tl::unexpected(version.error());
-  auto parts = parts_of(settings_, plan, *record, *x);
+  auto parts = parts_of(settings_, plan, *record, *x, pauses_);
   if (link)
     parts.keeper = std::move(*link);
   if (record->tracks)

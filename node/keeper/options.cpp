@@ -8,7 +8,7 @@ namespace forkfleet::keeper {
 const char* const usage =
   "forkfleet-keeper --directory DIR [--watchdog SOCKET] [--leash PID] "
   "[--preload LIBRARY [--overlay FILE]] [--record FILE] [--cgroup DIR] "
-  "[--netns FILE] [-- VMM ARGUMENT...]\n"
+  "[--netns FILE] [--log NAME] [-- VMM ARGUMENT...]\n"
   "Starts and guards one VM for forkfleet-node, which calls it.\n";
 
 namespace {
@@ -49,6 +49,8 @@ expected<options> parse_options(const std::vector<std::string>& arguments) {
       result.cgroup = value;
     else if (name == "--netns")
       result.space = value;
+    else if (name == "--log")
+      result.log = value;
     else if (name != "--leash")
       return fail(ec::invalid_request, name + ": unknown option");
     else if (auto taken = take_leash(value, result); !taken)
@@ -56,6 +58,9 @@ expected<options> parse_options(const std::vector<std::string>& arguments) {
   }
   if (result.directory.empty())
     return fail(ec::invalid_request, "--directory is missing");
+  if (result.log.empty() || result.log.find('/') != std::string::npos)
+    return fail(ec::invalid_request,
+                "--log " + result.log + ": not the name of a file");
   if (!result.overlay.empty() && result.preload.empty())
     return fail(ec::invalid_request, "--overlay needs --preload");
   return result;

@@ -36,6 +36,8 @@ status start_keeper(const keeper_command& command, deadline_point until) {
     argv.insert(argv.end(), {"--cgroup", command.cgroup});
   if (!command.space.empty())
     argv.insert(argv.end(), {"--netns", command.space});
+  if (!command.log.empty())
+    argv.insert(argv.end(), {"--log", command.log});
   if (command.leash_pid > 0)
     argv.insert(argv.end(), {"--leash", fmt::format("{}", command.leash_pid)});
   if (!command.vmm.empty()) {

@@ -41,6 +41,7 @@ struct keeper_command {
   std::string record = {};    // the VM starts only while this file is there
   std::string cgroup = {};    // which keeper and VM join; empty: none
   std::string space = {};     // their network namespace; empty: ours
+  std::string log = {};       // file of what the VM says; empty: qemu.log
   int leash_pid = 0;
   std::vector<std::string> vmm = {}; // empty: guard a VM that runs already
 };

@@ -56,8 +56,6 @@ std::vector<method_kind> allowed(const method_facts& facts, branch_mode mode,
     return {tracked, page_map, background, stopped_copy, stopped_send};
   if (mode == branch_mode::live)
     return {tracked, background};
-  if (mode == branch_mode::full)
-    return {tracked, stopped_copy, stopped_send};
   return {tracked, background, stopped_copy, stopped_send};
 }
 

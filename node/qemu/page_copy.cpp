@@ -13,9 +13,6 @@ namespace {
 
 constexpr std::size_t parts_max = 512;
 
-// A copy to the sink goes through so much memory at a time.
-constexpr uint64_t stage_bytes = 1ull << 20;
-
 status write_parts(std::span<const memory_range> parts, byte_view bytes,
                    bool tells_zeros, page_writer& writer) {
   for (const auto& part : parts)
@@ -59,18 +56,18 @@ status copy_pages(const guest_memory& memory, const page_set& pages,
                   page_buffer& buffer, memory_sink& sink, bool tells_zeros,
                   const std::function<status()>& goes_on) {
   auto writer = page_writer{sink};
-  auto bytes = std::vector<uint8_t>(stage_bytes);
+  auto bytes = std::vector<uint8_t>(copy_stage_bytes);
   auto parts = std::vector<memory_range>{};
   auto rooms = std::vector<std::span<uint8_t>>{};
-  for (auto run = pages.next(0, stage_bytes); run.begin < run.end;) {
+  for (auto run = pages.next(0, copy_stage_bytes); run.begin < run.end;) {
     if (auto going = goes_on(); !going)
       return going;
     parts.clear();
     rooms.clear();
     uint64_t size = 0;
-    for (; run.begin < run.end && size + run.bytes() <= stage_bytes
+    for (; run.begin < run.end && size + run.bytes() <= copy_stage_bytes
            && parts.size() < parts_max;
-         run = pages.next(run.end, stage_bytes)) {
+         run = pages.next(run.end, copy_stage_bytes)) {
       parts.push_back(run);
       rooms.push_back(std::span{bytes}.subspan(size, run.bytes()));
       size += run.bytes();

@@ -53,6 +53,7 @@ void note_process(vm_record& record, const process_id& process) {
 struct qemu_driver::shared {
   qemu_driver_settings settings = {};
   std::shared_ptr<arena_pool> arenas = std::make_shared<arena_pool>();
+  host_pauses_ptr pauses = std::make_shared<host_pauses>();
 
   expected<vmm_ptr> launch(const start_plan& plan, deadline_point until);
   expected<vmm_ptr> attach(const start_plan& plan, deadline_point until);
@@ -255,6 +256,7 @@ vmm_ptr qemu_driver::shared::make_vmm(const start_plan& plan,
                        .watchdog = record.watchdog,
                        .leash_pid = plan.leash_pid};
   parts.arenas = arenas;
+  parts.pauses = pauses;
   parts.directory = plan.directory;
   parts.contract = record.contract;
   parts.memory_block = x.memory_block;

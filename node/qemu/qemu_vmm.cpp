@@ -17,12 +17,14 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// The keeper steps in when we did not within the pause's own limit.
-constexpr auto lease_slack = std::chrono::milliseconds{250};
 constexpr auto keeper_patience = std::chrono::seconds{2};
 constexpr auto quit_patience = std::chrono::seconds{2};
 constexpr auto term_patience = std::chrono::seconds{2};
 constexpr int resume_interval_ms = 2;
+
+// After a background snapshot that was too slow, so many branches less one take
+// another way.
+constexpr int slow_branches_max = 4;
 
 // So long an estimate may rest on what the last look found.
 constexpr auto look_age_max = std::chrono::seconds{1};
@@ -43,7 +45,8 @@ memory_place place_of(const qemu_vmm_parts& x) {
 
 qemu_vmm::qemu_vmm(qemu_vmm_parts parts)
   : parts_{std::move(parts)}, tracking_{place_of(parts_)},
-    layers_{*parts_.qmp, parts_.has_layers ? parts_.directory : ""} {}
+    layers_{*parts_.qmp, parts_.has_layers ? parts_.directory : ""},
+    pauses_{parts_.pauses} {}
 
 qemu_vmm::~qemu_vmm() {
   abandon();
@@ -52,6 +55,9 @@ qemu_vmm::~qemu_vmm() {
 expected<vmm_capabilities> qemu_vmm::capabilities(deadline_point until) {
   if (auto looked = look(until); !looked)
     return tl::unexpected(looked.error());
+  // The guest may have become quieter since.
+  if (slow_branches_ > 0)
+    --slow_branches_;
   const auto facts = qemu_vmm::facts();
   const bool is_tracked = facts.tracking_obstacle.empty();
   if (!facts.refusal.empty())
@@ -190,6 +196,9 @@ method_facts qemu_vmm::facts() const {
   if (parts_.has_layers && result.background_obstacle.empty())
     result.background_obstacle =
       "its writable disks are frozen while the guest stands";
+  if (slow_branches_ > 0 && result.background_obstacle.empty())
+    result.background_obstacle =
+      "QEMU was too slow to send the memory of the last one";
   return result;
 }
 
@@ -216,6 +225,7 @@ capture_context qemu_vmm::context() {
           .keeper = parts_.keeper ? &*parts_.keeper : nullptr,
           .arenas = *parts_.arenas,
           .model = model_,
+          .pauses = pauses_,
           .tracker = tracking_.tracker(),
           .warnings = warnings_,
           .memory_bytes = parts_.contract.memory_bytes,
@@ -243,13 +253,13 @@ std::unique_ptr<capture_method> qemu_vmm::make_method(method_kind kind) {
 }
 
 status qemu_vmm::pause(deadline_point until) {
+  stood_ = std::chrono::microseconds{0};
   if (!method_)
     return fail(ec::invalid_request, "pause without prepare");
-  if (parts_.keeper) {
-    has_lease_ = true;
-    if (auto armed = parts_.keeper->lease(pause_max_ + lease_slack); !armed)
-      return armed;
-  }
+  pauses_.begin();
+  if (parts_.keeper)
+    if (auto begun = lease_.begin(*parts_.keeper, pause_max_); !begun)
+      return begun;
   return method_->pause(until);
 }
 
@@ -263,11 +273,11 @@ status qemu_vmm::capture(deadline_point until) {
 
 status qemu_vmm::resume(deadline_point until) {
   auto done = run_guest(until);
-  if (method_)
+  if (method_) {
     method_->resumed();
-  // While the guest is not seen to run the keeper must not rest either.
-  if (done)
-    end_lease();
+    stood_ = method_->stood();
+  }
+  lease_.end(parts_.keeper ? &*parts_.keeper : nullptr, done, warnings_);
   return done;
 }
 
@@ -300,19 +310,6 @@ status qemu_vmm::run_guest(deadline_point until) {
   return fail(ec::guest_stuck, "could not resume: " + last.message);
 }
 
-void qemu_vmm::end_lease() {
-  if (!std::exchange(has_lease_, false) || !parts_.keeper)
-    return;
-  const auto in_time =
-    parts_.keeper->resumed(steady_clock::now() + keeper_patience);
-  if (!in_time)
-    warnings_.push_back("the keeper does not answer: "
-                        + to_string(in_time.error()));
-  else if (!*in_time)
-    warnings_.push_back("the pause was longer than its limit; the keeper has "
-                        "resumed the guest");
-}
-
 expected<capture_result> qemu_vmm::drain(deadline_point until) {
   if (!method_)
     return fail(ec::invalid_request, "drain without prepare");
@@ -321,6 +318,9 @@ expected<capture_result> qemu_vmm::drain(deadline_point until) {
   if (result)
     if (auto same = tracking_.look_again(*parts_.qmp, used_, until); !same)
       return tl::unexpected(same.error());
+  if (!result && result.error().code == ec::deadline_exceeded
+      && method_->resumes_itself())
+    slow_branches_ = slow_branches_max;
   if (result) {
     result->warnings = warnings_;
     result->reason = reason_;

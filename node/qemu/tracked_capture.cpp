@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "node/copy_pace.hpp"
 #include "node/qemu/capture_method.hpp"
 #include "node/qemu/guest_memory.hpp"
 #include "node/qemu/migration.hpp"
@@ -25,6 +26,9 @@ constexpr uint64_t ready_bytes = 64ull << 20;
 
 // How often the state is saved before a device that writes on has to wait.
 constexpr int saves_max = 4;
+
+// Passes may take this part of the time that there is.
+constexpr int pass_time_divisor = 4;
 
 // Before the stop itself: as long as a round finds much less than the last.
 constexpr int last_rounds_max = 3;
@@ -47,11 +51,21 @@ public:
   bool is_tracked() const override { return true; }
 
   status prepare(const capture_plan& plan, deadline_point until) override;
-  capture_forecast forecast() const override { return x_.model.forecast(); }
+  capture_forecast forecast() const override {
+    auto result = x_.model.forecast();
+    result.is_due = x_.model.rests_on_pauses() && x_.pauses.is_due(kind());
+    return result;
+  }
+  pause_kind kind() const { return {.method = std::string{name()}}; }
   status refine(deadline_point until) override;
   status pause(deadline_point until) override;
   status capture(deadline_point until) override;
   void resumed() override;
+  std::optional<microseconds> stood() const override {
+    if (!was_asked_to_stop_)
+      return microseconds{0};
+    return stopped_at_.count() > 0 ? std::optional{stood_} : std::nullopt;
+  }
   expected<capture_result> drain(deadline_point until) override;
   void abandon() noexcept override;
 
@@ -75,22 +89,31 @@ private:
   std::optional<page_set> todo_ = {};
   steady_clock::time_point scanned_at_ = {};
   uint64_t residual_ = 0;
+  bool was_asked_to_stop_ = false;
   microseconds stopped_at_{0}; // by QEMU's stamp
   microseconds stood_{0};
 };
 
 status tracked_capture::prepare(const capture_plan& plan,
                                 deadline_point until) {
+  const auto began = steady_clock::now();
   plan_ = plan;
   x_.model.begin();
+  // What another VM's pauses came to says more than an assumption.
+  const auto like = x_.pauses.forecast(kind(), 0, microseconds{0});
+  if (!like.is_assumed)
+    x_.model.assume_floor(like.pause);
   if (auto ready = open(until); !ready)
     return ready;
   if (auto done = first_pass(until); !done)
     return done;
-  while (!x_.model.is_settled()
-         || (plan_.pause_wish.count() > 0
-             && x_.model.forecast().pause > plan_.pause_wish
-             && x_.model.forecast().can_refine))
+  // Passes that take long are not worth the time of those who wait.
+  const auto passes_until = began + (until - began) / pass_time_divisor;
+  while (steady_clock::now() < passes_until
+         && (!x_.model.is_settled()
+             || (plan_.pause_wish.count() > 0
+                 && x_.model.forecast().pause > plan_.pause_wish
+                 && x_.model.forecast().can_refine)))
     if (auto done = pass(until); !done)
       return done;
   if (auto guarded = guard_capture(x_, -1, until); !guarded)
@@ -170,10 +193,21 @@ status tracked_capture::scan() {
 status tracked_capture::copy(const page_set& pages, bool tells_zeros,
                              deadline_point until) {
   const auto bytes = pages.bytes();
-  if (!buffer_->is_ready_for(pages))
-    return copy_pages(*memory_, pages, *buffer_, *plan_.memory, tells_zeros,
-                      [this, until] { return check_going_on(until); });
   const auto start = steady_clock::now();
+  if (!buffer_->is_ready_for(pages)) {
+    const auto pace =
+      copy_pace{bytes, duration_cast<microseconds>(until - start)};
+    uint64_t copied = 0;
+    return copy_pages(
+      *memory_, pages, *buffer_, *plan_.memory, tells_zeros, [&]() -> status {
+        if (pace.is_too_slow(copied, since(start)))
+          return fail(ec::deadline_exceeded,
+                      "before the pause; the guest never stood still: copied "
+                        + pace.text(copied, since(start)));
+        copied += copy_stage_bytes;
+        return check_going_on(until);
+      });
+  }
   auto done = copy_pages(*memory_, pages, *buffer_);
   x_.model.copied(bytes, since(start));
   return done;
@@ -224,6 +258,7 @@ status tracked_capture::pause(deadline_point until) {
       break;
     found = now;
   }
+  was_asked_to_stop_ = true;
   return x_.qmp.execute("stop", until).map([](const json&) {});
 }
 
@@ -274,8 +309,10 @@ expected<capture_result> tracked_capture::drain(deadline_point until) {
   const auto pause = resumed && stopped_at_.count() > 0
                        ? resumed->at - stopped_at_
                        : microseconds{0};
-  if (pause.count() > 0)
+  if (pause.count() > 0) {
     x_.model.paused(pause, residual_);
+    x_.pauses.learn(kind(), {residual_, pause});
+  }
   if (steady_clock::now() >= until)
     return fail(ec::deadline_exceeded, "before what was captured was written");
   if (auto done = buffer_->write_to(*plan_.memory, true); !done)
@@ -288,7 +325,6 @@ expected<capture_result> tracked_capture::drain(deadline_point until) {
     return tl::unexpected(done.error());
   auto result = capture_result{.method = std::string{name()},
                                .vmm_pause = pause,
-                               .stood = stood_,
                                .memory_bytes = x_.memory_bytes,
                                .written_bytes = plan_.memory->written_bytes()
                                                 + tail.written_bytes(),

@@ -5,6 +5,7 @@
 // One rename leads from the first to the second. Knows no CAF.
 #pragma once
 
+#include <condition_variable>
 #include <cstddef>
 #include <map>
 #include <memory>
@@ -157,7 +158,7 @@ private:
   expected<held_chain> hold_chain(const snapshot_tag& tag);
   expected<std::shared_ptr<const layered_image>>
   open_layers(const held_chain& chain) const;
-  status begin_flatten(const snapshot_tag& tag);
+  status begin_flatten(const snapshot_tag& tag, const stop_asked& stop);
   status flatten_held(const held_chain& chain, const stop_asked& stop);
   void end_flatten(const snapshot_tag& tag);
 
@@ -184,7 +185,8 @@ private:
   snapshot_table table_;
   std::vector<std::string> problems_;
   std::set<snapshot_tag> flattening_;
-  std::set<std::string> removing_; // names in staging
+  std::condition_variable flattened_; // one of them came to its end
+  std::set<std::string> removing_;    // names in staging
   uint64_t removals_ = 0;
   uint64_t imports_ = 0;
 };

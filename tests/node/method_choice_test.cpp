@@ -47,6 +47,19 @@ TEST_CASE("the reason names each better method and its obstacle",
            "background-snapshot: ext4; not stopped-copy: no rights");
 }
 
+TEST_CASE("a full capture takes the shortest pause that there is",
+          "[node][qemu][method_choice]") {
+  auto facts = method_facts{.tracking_obstacle = "Linux is too old",
+                            .page_map_obstacle = "no child"};
+  const auto short_pause = choose_method(facts, branch_mode::full, all, {});
+  REQUIRE(short_pause);
+  CHECK(short_pause->kind == method_kind::background);
+  facts.background_obstacle = "no userfaultfd";
+  const auto stopped = choose_method(facts, branch_mode::full, all, {});
+  REQUIRE(stopped);
+  CHECK(stopped->kind == method_kind::stopped_copy);
+}
+
 TEST_CASE("a live branch that cannot be had is refused with all obstacles",
           "[node][qemu][method_choice]") {
   const auto choice =

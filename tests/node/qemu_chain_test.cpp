@@ -230,7 +230,7 @@ TEST_CASE_METHOD(vm_fixture, "a VM that lost its keeper is tracked on",
   const auto again = adopt(loose);
   CHECK(again->tracked_since().empty());
   branch(*again, branch_mode::full, "other");
-  CHECK(last_result().method == "stopped-copy");
+  CHECK(last_result().method == "background-snapshot");
   CHECK(last_result().reason.find("not tracked: ") != std::string::npos);
   const auto changed = diff(*again, "other", "compared");
   CHECK(last_result().method == "background-snapshot");
