@@ -75,7 +75,9 @@ host_answer identify_child(const node_services& services,
   if (receipt)
     return {.vmm = vm, .identity = *receipt};
   const bool is_gone = end_child(services, child, *vm);
-  return {.outcome = receipt.error(), .vmm = is_gone ? vmm_ptr{} : vm};
+  return {.outcome = receipt.error(),
+          .vmm = is_gone ? vmm_ptr{} : vm,
+          .is_left = !is_gone};
 }
 
 bool end_child(const node_services& services, const sandbox_record& child,

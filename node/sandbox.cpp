@@ -231,7 +231,8 @@ void on_health(self_ptr self, vmm_health health, const std::string& trouble) {
     case vmm_health::stuck:
       return become(self, sandbox_state::stuck, "its VMM does not answer");
     case vmm_health::gone:
-      return become(self, sandbox_state::gone, "its VM ended by itself");
+      return become(self, sandbox_state::gone,
+                    trouble.empty() ? "its VM ended by itself" : trouble);
     case vmm_health::no_space:
       return become(self, sandbox_state::paused, trouble);
   }

@@ -106,7 +106,7 @@ expected<vmm_ptr> firecracker_driver::make(const start_plan& plan,
     return tl::unexpected(kept.error());
   auto vm = launch(*found, plan, until);
   if (!vm) {
-    end_unfinished(plan.directory, until);
+    static_cast<void>(clear(plan.directory, until).has_value());
     return tl::unexpected(vm.error());
   }
   auto done = plan.snapshot ? load(*vm, *plan.snapshot, until)
@@ -117,7 +117,7 @@ expected<vmm_ptr> firecracker_driver::make(const start_plan& plan,
     done = save(record, plan.directory);
   }
   if (!done) {
-    end_unfinished(plan.directory, until);
+    static_cast<void>(clear(plan.directory, until).has_value());
     return tl::unexpected(done.error());
   }
   auto parts = parts_of(settings_, plan, record, *x);
@@ -158,13 +158,19 @@ expected<vmm_ptr> firecracker_driver::attach(const start_plan& plan,
   return make_vmm(std::move(parts), std::move(line), *version);
 }
 
+status firecracker_driver::clear(const std::string& directory,
+                                 deadline_point until) {
+  return end_unfinished(directory, until);
+}
+
 expected<vmm_ptr> firecracker_driver::adopt(const start_plan& plan,
                                             deadline_point until) {
   auto record = load_vm_record(plan.directory);
   if (!record) {
     // An earlier life may have died between the record and the VM.
     if (record.error().code == ec::vmm_gone)
-      end_unfinished(plan.directory, until);
+      if (auto cleared = clear(plan.directory, until); !cleared)
+        return tl::unexpected(cleared.error());
     return tl::unexpected(record.error());
   }
   const auto x = from_contract(record->contract);
@@ -174,11 +180,13 @@ expected<vmm_ptr> firecracker_driver::adopt(const start_plan& plan,
     plan.directory + "/" + qemu::keeper_socket, until);
   if (record->pid == 0) {
     // Half a VM is of no use: nobody knows which of its parts it has.
-    end_unfinished(plan.directory, until);
+    if (auto cleared = clear(plan.directory, until); !cleared)
+      return tl::unexpected(cleared.error());
     return fail(ec::vmm_gone, "the node ended while this VM was started");
   }
-  if (auto there = qemu::open_process(record->process()); !there) {
-    space_of(settings_, plan, *x).remove();
+  if (const auto there = qemu::find_process(record->process()); !there.runs()) {
+    if (there.has_ended())
+      space_of(settings_, plan, *x).remove();
     return tl::unexpected(there.error());
   }
   auto line = std::make_unique<api>(record->api);

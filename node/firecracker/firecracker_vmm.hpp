@@ -42,6 +42,7 @@ public:
 
   expected<vmm_capabilities> capabilities(deadline_point until) override;
   vmm_health health(deadline_point until) override;
+  std::string trouble() const override { return trouble_; }
   vmm_description describe() const override { return parts_.description; }
   run_contract contract() const override { return parts_.contract; }
   std::string tracked_since() const override { return parts_.tracked_since; }
@@ -65,13 +66,13 @@ private:
   status check_plan(const capture_plan& plan) const;
   status check_guest(deadline_point until);
   status settle_drives() const;
-  void ensure_keeper(deadline_point until);
+  status ensure_keeper(deadline_point until);
   capture_forecast forecast() const;
   status run_guest(deadline_point until);
   void end_lease();
   expected<uint64_t> drain_vmstate(deadline_point until) const;
   status end_vm(deadline_point until);
-  bool is_there() const;
+  bool has_ended() const;
   failure told(const failure& error) const;
 
   firecracker_vmm_parts parts_;
@@ -86,6 +87,7 @@ private:
   std::chrono::microseconds create_time_{0};
   uint64_t create_bytes_ = 0; // of the last create that came to an end
   std::vector<std::string> warnings_ = {};
+  std::string trouble_ = {}; // how the VM ended
 };
 
 } // namespace forkfleet::firecracker

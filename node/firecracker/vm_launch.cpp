@@ -72,7 +72,7 @@ expected<vmm_version> wait_for_api(api& line, const qemu::process_id& process,
     auto version = line.version(until);
     if (version || version.error().code != ec::vmm_unreachable)
       return version;
-    if (!qemu::open_process(process))
+    if (qemu::find_process(process).has_ended())
       return tl::unexpected(ended(directory));
     if (steady_clock::now() >= until)
       return fail(ec::deadline_exceeded,
@@ -183,10 +183,9 @@ status load(launched& vm, const snapshot_files& snapshot,
   return vm.line->resume(until);
 }
 
-void end_unfinished(const std::string& directory,
-                    deadline_point until) noexcept {
+status end_unfinished(const std::string& directory, deadline_point until) {
   remove_vm_record(directory);
-  qemu::end_kept_vm(directory, until);
+  return qemu::end_kept_vm(directory, api_socket, until);
 }
 
 } // namespace forkfleet::firecracker
