@@ -12,6 +12,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
 
+#include "actors/descriptors.hpp"
 #include "actors/directory_lock.hpp"
 #include "actors/durable_counter.hpp"
 #include "actors/link/link.hpp"
@@ -117,6 +118,7 @@ int serve(signal_gate& signals, const config::fleet_file& fleet,
 } // namespace
 
 int main(int argc, char** argv) {
+  raise_descriptor_limit();
   auto signals = signal_gate{};
   const auto given = config::parse(program, {argv + 1, argv + argc});
   if (!given)

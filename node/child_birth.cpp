@@ -81,7 +81,9 @@ host_answer end_nameless(const node_services& services,
                          const sandbox_record& child, const vmm_ptr& vm,
                          const host_answer& asked) {
   const bool is_gone = end_child(services, child, *vm);
-  return {.outcome = asked.outcome, .vmm = is_gone ? vmm_ptr{} : vm};
+  return {.outcome = asked.outcome,
+          .vmm = is_gone ? vmm_ptr{} : vm,
+          .is_left = !is_gone};
 }
 
 bool end_child(const node_services& services, const sandbox_record& child,

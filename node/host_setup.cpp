@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "actors/descriptors.hpp"
 #include "actors/durable_counter.hpp"
 #include "actors/log.hpp"
 #include "node/firecracker/firecracker_driver.hpp"
@@ -26,9 +27,18 @@ namespace forkfleet {
 
 namespace {
 
+/// VMs that are looked for at once when a node starts.
+constexpr std::size_t adoption_threads = 16;
+
 microseconds unix_time() {
   return std::chrono::duration_cast<microseconds>(
     std::chrono::system_clock::now().time_since_epoch());
+}
+
+/// Another for each start; 0 is that of tests.
+uint64_t random_life() {
+  auto chance = std::random_device{};
+  return uint64_t{chance()} << 32 | chance() | 1u;
 }
 
 /// What `auto` comes to on this host; empty when it cannot be told.
@@ -109,7 +119,10 @@ status fill_storage(node_services& services, const data_directory_ptr& data,
                         .journal = **journal,
                         .records = *records,
                         .leash_pid = options.leash_pid,
-                        .networks = services.networks.get()});
+                        .networks = services.networks.get(),
+                        .threads = adoption_threads});
+  if (found.outcome)
+    return tl::unexpected(found.outcome);
   for (const auto& name : (*store)->recover())
     found.notes.push_back("removed what was left in staging: " + name);
   for (const auto& problem : (*store)->problems())
@@ -120,12 +133,20 @@ status fill_storage(node_services& services, const data_directory_ptr& data,
   fill_ledger(services, data, *store);
   services.journal = *journal;
   services.adopted = std::move(found.adopted);
+  services.doomed = std::move(found.doomed);
+  services.unread = std::move(found.unread);
   services.ended = std::move(found.ended);
   services.keep_record =
     [records](const sandbox_record& record) -> expected<std::string> {
     if (auto saved = records->save(record); !saved)
       return tl::unexpected(saved.error());
     return records->directory(place_of(record));
+  };
+  services.directory_of = [records](const sandbox_id& place) {
+    return records->directory(place);
+  };
+  services.load_record = [records](const sandbox_id& place) {
+    return records->load(place);
   };
   services.forget_record = [records, networks = services.networks](
                              const sandbox_id& id) {
@@ -176,9 +197,14 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
   const auto incarnation = durable_counter{(*data)->incarnation()}.next();
   if (!incarnation)
     return tl::unexpected(incarnation.error());
+  auto identity = (*data)->identity();
+  if (!identity)
+    return tl::unexpected(identity.error());
   auto setup = host_setup{};
   setup.settings = {.host = options.host,
+                    .identity = std::move(*identity),
                     .incarnation = *incarnation,
+                    .life = random_life(),
                     .version = FORKFLEET_VERSION,
                     .data = host->data,
                     .accelerator = usual_accelerator(),
@@ -201,6 +227,7 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
     return find_archive(directory, name);
   };
   setup.services.gate = std::make_shared<pause_gate>();
+  setup.services.descriptors = count_descriptors;
   setup.services.memory = make_memory_look(setup.services.gate);
   setup.services.cgroups = std::make_shared<sandbox_cgroups>(
     host->cgroup, (*data)->path(), fleet.limits.enforce);

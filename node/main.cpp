@@ -8,6 +8,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/scoped_actor.hpp>
 
+#include "actors/descriptors.hpp"
 #include "actors/link/link.hpp"
 #include "actors/log.hpp"
 #include "actors/system_config.hpp"
@@ -114,6 +115,7 @@ int serve(signal_gate& signals, const config::fleet_file& fleet,
 } // namespace
 
 int main(int argc, char** argv) {
+  raise_descriptor_limit();
   auto signals = signal_gate{};
   const auto given = config::parse(program, {argv + 1, argv + argc});
   if (!given)

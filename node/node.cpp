@@ -24,6 +24,9 @@ constexpr std::size_t upkeep_hands_count = 2;
 /// Workers for guests that are always there; node_access hires more.
 constexpr std::size_t access_hands_count = node_work::access_hands_min;
 
+/// Workers that look for VMs which did not answer: nobody waits behind them.
+constexpr std::size_t watch_hands_count = 2;
+
 /// While a NODE drains, it looks this often whether the last branch ended.
 constexpr auto drain_poll = caf::timespan{std::chrono::milliseconds{50}};
 constexpr uint8_t drain_reminder = 255;
@@ -38,7 +41,8 @@ void finish_drain(node_pointer self) {
         self->send_exit(managed.handle, caf::exit_reason::user_shutdown);
     for (const auto* hands :
          {&self->state.hands, &self->state.upkeep.hands,
-          &self->state.access.hands, &self->state.waiting_hands})
+          &self->state.access.hands, &self->state.waiting_hands,
+          &self->state.watch.hands})
       for (const auto& hand : *hands)
         self->send_exit(hand, caf::exit_reason::user_shutdown);
     self->quit();
@@ -86,6 +90,8 @@ void on_tick(node_pointer self, const tick& which) {
     return node_work::sweep(self);
   if (which.which == node_work::access_reminder)
     return node_work::leave_guests(self);
+  if (which.which == node_work::lost_reminder)
+    return node_work::look_for_lost(self);
   uplink::on_reminder(self, which);
 }
 
@@ -107,6 +113,8 @@ void set_up(node_pointer self, node_settings settings, node_services services,
   st.upkeep.idle = st.upkeep.hands;
   st.access.hands = hire(access_hands_count);
   st.access.idle = st.access.hands;
+  st.watch.hands = hire(watch_hands_count);
+  st.watch.idle = st.watch.hands;
   st.flattening.hand = st.upkeep.hands.emplace_back(hire(1).front());
   st.fsck.hand = st.upkeep.hands.emplace_back(hire(1).front());
 }

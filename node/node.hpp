@@ -20,6 +20,7 @@
 #include "node/admission.hpp"
 #include "node/agent/guest_access.hpp"
 #include "node/ledger/ledger.hpp"
+#include "node/limits/descriptor_admission.hpp"
 #include "node/local_messages.hpp"
 #include "node/network/sandbox_networks.hpp"
 #include "node/operation_table.hpp"
@@ -31,7 +32,9 @@ namespace forkfleet {
 /// What a NODE is told at its start. Constant afterwards.
 struct node_settings {
   host_name host = {};
+  std::string identity = {}; // of the data directory
   uint64_t incarnation = 1;
+  uint64_t life = 0; // random, of this start
   std::string version = {};
   std::string data = {};
   std::string accelerator = {};
@@ -62,10 +65,17 @@ struct node_services {
   std::function<expected<std::string>(const sandbox_record&)> keep_record = {};
   /// Removes both; correct when there are none.
   std::function<void(const sandbox_id& place)> forget_record = {};
+  /// Where a sandbox' files lie. Empty: nowhere.
+  std::function<std::string(const sandbox_id& place)> directory_of = {};
+  /// Reads one again. Empty: never.
+  std::function<expected<sandbox_record>(const sandbox_id& place)> load_record =
+    {};
   std::function<microseconds()> wall = {};
   /// What of the host's memory those VMs take. Blocks. Empty: memory is not
   /// looked at, and never refused.
   std::function<memory_sample(const memory_targets&)> memory = {};
+  /// The file descriptors of the NODE. Empty: they are never short.
+  std::function<descriptor_sample()> descriptors = {};
   /// Null: no VM is limited.
   std::shared_ptr<sandbox_cgroups> cgroups = {};
   /// Null: no sandbox has a network.
@@ -85,6 +95,8 @@ struct node_services {
   /// How a worker waits; empty: on its thread.
   std::function<void(std::chrono::steady_clock::time_point)> wait_until = {};
   std::vector<adopted_sandbox> adopted = {};
+  std::vector<sandbox_record> doomed = {};
+  std::vector<unread_record> unread = {};
   std::vector<journal_entry> ended = {};
   /// Whether workers get threads of their own; false under the simulation.
   bool threads = true;
@@ -203,6 +215,28 @@ struct switch_state {
   std::set<sandbox_id> retiring = {}; // directories of VMs that are ended
 };
 
+/// A VM of which nobody knows whether it runs: its name and its directory stay
+/// taken, and it is looked for until it answers or has certainly ended.
+struct lost_vm {
+  sandbox_record record = {};
+  std::string directory = {};
+  bool is_unread = false;    // its record is to be read first
+  bool is_doomed = false;    // it has no name, and is ended when it is found
+  bool was_standing = false; // a branch may have left its guest so
+  bool is_looked_for = false;
+  milliseconds wait{0}; // before the next look
+  std::chrono::steady_clock::time_point due = {};
+};
+
+struct watch_state {
+  std::vector<host_worker_actor> hands = {};
+  std::vector<host_worker_actor> idle = {}; // those of them without work
+  std::map<sandbox_id, lost_vm> lost = {};  // by place
+  /// Declared sandboxes that may have one of the records that are not read.
+  std::set<sandbox_id> held = {};
+  bool is_reminded = false;
+};
+
 /// A look at what nobody owns; one at a time.
 struct fsck_state {
   host_worker_actor hand = {};
@@ -238,6 +272,7 @@ struct node_actor_state {
   retention_state retention = {};
   fsck_state fsck = {};
   switch_state switches = {};
+  watch_state watch = {};
   node_load load = {};
   bool measuring = false; // a HOST WORKER is at the load
   memory_sample memory = {};

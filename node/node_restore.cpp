@@ -114,6 +114,9 @@ void on_finished(node_pointer self, const restore_request& request,
   auto& managed = st.sandboxes.at(request.sandbox);
   if (answer.outcome) {
     const auto place = place_of(managed.record);
+    // What may run keeps its name off others, and goes when it is found.
+    if (answer.is_left)
+      watch_for(self, {.record = managed.record, .is_doomed = true});
     st.sandboxes.erase(request.sandbox);
     note_departed(self, place);
     // An inventory may have told it as starting.

@@ -69,6 +69,8 @@ status check(node_pointer self, const Request& request) {
 /// The new VM runs, or nothing is left of it.
 void on_started(node_pointer self, const switch_ptr& run,
                 const host_answer& answer) {
+  if (answer.is_left)
+    watch_for(self, {.record = run->record, .is_doomed = true});
   if (answer.outcome)
     return end_switch(self, run, answer.outcome);
   run->vmm = answer.vmm;
@@ -167,7 +169,7 @@ caf::result<restore_report> on_rollback(node_pointer self,
   run->record.switched_by = request.operation;
   run->record.limits = old.record.limits;
   run->old_network = old.record.network;
-  if (auto fine = admit_vm(self, run->record); !fine)
+  if (auto fine = admit_vm(self, run->record, true); !fine)
     return to_caf_error(fine.error());
   auto taken = places_in_use(self);
   for (const auto& name : st.fsck.removing)

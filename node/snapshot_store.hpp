@@ -158,6 +158,21 @@ public:
   /// All sealed snapshots, in order of their tags.
   virtual std::vector<snapshot_info> list() = 0;
 
+  /// Whether something lies under this tag that is not listed, because it
+  /// could not be read, or because that could not be found out: then nobody
+  /// knows whether it was ever sealed.
+  virtual bool is_unread(const snapshot_tag& tag) {
+    static_cast<void>(tag);
+    return false;
+  }
+
+  /// Whether labels and note of a snapshot that is listed could not be read:
+  /// it may have any, also one that keeps it.
+  virtual bool has_unread_words(const snapshot_tag& tag) {
+    static_cast<void>(tag);
+    return false;
+  }
+
   /// The files of one, for a restore. unknown_snapshot; snapshot_corrupt
   /// when its manifest and files do not agree, or its chain is broken.
   virtual expected<snapshot_files> open(const snapshot_tag& tag) = 0;

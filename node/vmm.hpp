@@ -201,7 +201,7 @@ public:
   virtual vmm_health health(deadline_point until) = 0;
 
   /// What the last `health` found besides, in people's words: what is missing,
-  /// and where. Does not ask the VM.
+  /// and where; or how the VM ended. Does not ask the VM.
   virtual std::string trouble() const { return {}; }
 
   /// What is known of it. Does not ask the VM.

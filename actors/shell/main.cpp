@@ -4,11 +4,13 @@
 #include <iostream>
 #include <unistd.h>
 
+#include "actors/descriptors.hpp"
 #include "actors/shell/standing_io.hpp"
 #include "actors/shell/verb.hpp"
 
 int main(int argc, char** argv) {
   using namespace forkfleet;
+  raise_descriptor_limit();
   // For the widths of characters alone; numbers stay as they are.
   if (std::setlocale(LC_CTYPE, "C.UTF-8") == nullptr)
     std::setlocale(LC_CTYPE, "");

@@ -127,6 +127,7 @@ int bench_soak(const config::invocation& given, conditions about,
 } // namespace
 
 int main(int argc, char** argv) {
+  raise_descriptor_limit();
   const auto given =
     config::parse(config::bench_command_line(), {argv + 1, argv + argc});
   if (!given)

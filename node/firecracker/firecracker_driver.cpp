@@ -111,7 +111,7 @@ expected<vmm_ptr> firecracker_driver::make(const start_plan& plan,
     return tl::unexpected(kept.error());
   auto vm = launch(*found, plan, until);
   if (!vm) {
-    end_unfinished(plan.directory, until);
+    static_cast<void>(clear(plan.directory, until).has_value());
     return tl::unexpected(vm.error());
   }
   auto done = plan.snapshot ? load(*vm, *plan.snapshot, plan.directory, until)
@@ -124,7 +124,7 @@ expected<vmm_ptr> firecracker_driver::make(const start_plan& plan,
     done = save(record, plan.directory);
   }
   if (!done) {
-    end_unfinished(plan.directory, until);
+    static_cast<void>(clear(plan.directory, until).has_value());
     return tl::unexpected(done.error());
   }
   auto parts = parts_of(settings_, plan, record, *x, pauses_);
@@ -179,13 +179,19 @@ expected<vmm_ptr> firecracker_driver::attach(const start_plan& plan,
   return make_vmm(std::move(parts), std::move(line), *version);
 }
 
+status firecracker_driver::clear(const std::string& directory,
+                                 deadline_point until) {
+  return end_unfinished(directory, until);
+}
+
 expected<vmm_ptr> firecracker_driver::adopt(const start_plan& plan,
                                             deadline_point until) {
   auto record = load_vm_record(plan.directory);
   if (!record) {
     // An earlier life may have died between the record and the VM.
     if (record.error().code == ec::vmm_gone)
-      end_unfinished(plan.directory, until);
+      if (auto cleared = clear(plan.directory, until); !cleared)
+        return tl::unexpected(cleared.error());
     return tl::unexpected(record.error());
   }
   const auto x = from_contract(record->contract);
@@ -195,11 +201,12 @@ expected<vmm_ptr> firecracker_driver::adopt(const start_plan& plan,
     plan.directory + "/" + qemu::keeper_socket, until);
   if (record->pid == 0) {
     // Half a VM is of no use: nobody knows which of its parts it has.
-    end_unfinished(plan.directory, until);
+    if (auto cleared = clear(plan.directory, until); !cleared)
+      return tl::unexpected(cleared.error());
     return fail(ec::vmm_gone, "the node ended while this VM was started");
   }
-  if (auto there = qemu::open_process(record->process()); !there) {
-    if (there.error().code == ec::vmm_gone)
+  if (const auto there = qemu::find_process(record->process()); !there.runs()) {
+    if (there.has_ended())
       space_of(settings_, plan, *x).remove();
     return tl::unexpected(there.error());
   }

@@ -67,12 +67,6 @@ failure ended(const std::string& directory) {
           "Firecracker ended while it was started: " + log_tail(directory)};
 }
 
-// What cannot be looked at has not ended for that.
-bool has_ended(const qemu::process_id& process) {
-  const auto pidfd = qemu::open_process(process);
-  return !pidfd && pidfd.error().code == ec::vmm_gone;
-}
-
 // The socket appears when Firecracker has come so far.
 expected<vmm_version> wait_for_api(api& line, const qemu::process_id& process,
                                    const std::string& directory,
@@ -81,7 +75,7 @@ expected<vmm_version> wait_for_api(api& line, const qemu::process_id& process,
     auto version = line.version(until);
     if (version || version.error().code != ec::vmm_unreachable)
       return version;
-    if (has_ended(process))
+    if (qemu::find_process(process).has_ended())
       return tl::unexpected(ended(directory));
     if (steady_clock::now() >= until)
       return fail(ec::deadline_exceeded,
@@ -224,23 +218,23 @@ std::string end_of(const std::string& directory) {
 
 status live_through(const launched& vm, const std::string& directory,
                     std::chrono::milliseconds time, deadline_point until) {
-  const auto pidfd = qemu::open_process(vm.keeper.identity().vmm);
+  const auto process = qemu::find_process(vm.keeper.identity().vmm);
   const auto limit =
     std::min<deadline_point>(until, steady_clock::now() + time);
-  if (pidfd && !qemu::wait_for_end(pidfd->get(), limit))
+  if (process.runs() && !qemu::wait_for_end(process.pidfd(), limit))
     return {};
-  if (!pidfd && pidfd.error().code != ec::vmm_gone)
-    return tl::unexpected(pidfd.error());
+  if (!process.runs() && !process.has_ended())
+    return tl::unexpected(process.error());
   // It has been written down when the keeper has left.
-  vm.keeper.wait_for_end(steady_clock::now() + end_patience);
+  static_cast<void>(
+    vm.keeper.wait_for_end(steady_clock::now() + end_patience).has_value());
   return fail(ec::vmm_gone,
               "the VM ended as soon as it ran, with " + end_of(directory));
 }
 
-void end_unfinished(const std::string& directory,
-                    deadline_point until) noexcept {
+status end_unfinished(const std::string& directory, deadline_point until) {
   remove_vm_record(directory);
-  qemu::end_kept_vm(directory, until);
+  return qemu::end_kept_vm(directory, api_socket, until);
 }
 
 } // namespace forkfleet::firecracker

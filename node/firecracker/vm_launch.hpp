@@ -70,7 +70,7 @@ qemu::keeper_command guarding(const programs& found,
                               const std::string& socket, int leash_pid);
 
 /// Removes the record of `directory`, and kills the VM that was started there.
-void end_unfinished(const std::string& directory,
-                    deadline_point until) noexcept;
+/// An error: nobody knows whether one runs there, and the directory must stay.
+status end_unfinished(const std::string& directory, deadline_point until);
 
 } // namespace forkfleet::firecracker

@@ -126,6 +126,15 @@ status vmm_child::start(const options& settings) {
     offer_ = std::move((*offer)[0]);
   pidfd_ = qemu::open_pid(pid);
   id_ = qemu::identify(pid);
+  // A VM that cannot be watched is not kept.
+  if (!pidfd_ || id_.pid != pid) {
+    const int error = errno;
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    id_ = {};
+    pidfd_.reset();
+    return tl::unexpected(errno_failure(error, "the VM's process"));
+  }
   return {};
 }
 

@@ -73,7 +73,6 @@ public:
   status look(deadline_point until);
 
 private:
-  void ensure_keeper(deadline_point until);
   status check_guest(deadline_point until);
   failure want_of_space(const std::string& state, deadline_point until);
   vmm_health see_to_space(deadline_point until);

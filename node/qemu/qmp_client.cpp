@@ -2,6 +2,7 @@
 #include "node/qemu/qmp_client.hpp"
 
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -72,12 +73,15 @@ status qmp_client::open(deadline_point until) {
   greeting_.reset();
   auto socket = connect_unix(path_, SOCK_STREAM, until);
   if (!socket) {
-    if (process_.pid > 0 && !open_process(process_))
+    if (find_process(process_).has_ended())
       return fail(ec::vmm_gone, path_ + ": QEMU has ended");
     return tl::unexpected(socket.error());
   }
   socket_ = std::move(*socket);
-  process_ = identify(peer_process(socket_.get()));
+  const auto peer = peer_process(socket_.get());
+  // What cannot be read now was read before.
+  if (const auto seen = identify(peer); seen.pid > 0 || peer != process_.pid)
+    process_ = seen;
   if (auto greeted = read_greeting(until); !greeted)
     return greeted;
   auto ready = execute("qmp_capabilities", until);
@@ -234,19 +238,37 @@ void qmp_client::keep_event(const json& message, bool with_data) {
   events_.push_back({bounded_text(text_member(message, "event")),
                      with_data ? member(message, "data") : json{},
                      std::chrono::microseconds{micros}});
+  if (events_.back().name == "SHUTDOWN")
+    shutdown_ = events_.back();
+}
+
+// What QEMU said before its end still lies in the socket.
+void qmp_client::take_rest() {
+  auto room = std::array<char, 16384>{};
+  for (std::size_t bytes = 0; bytes <= qmp_line_bytes_max;) {
+    while (const auto line = lines_.next())
+      if (const auto message = schema::parse_json(*line, line_limits);
+          message && message->is_object() && message->contains("event"))
+        keep_event(*message, line->size() <= qmp_event_bytes_max);
+    const auto got = receive(socket_.get(), room, steady_clock::now());
+    if (!got || got->bytes == 0)
+      break;
+    bytes += got->bytes;
+    lines_.append({room.data(), got->bytes});
+  }
 }
 
 // Closes the connection and tells whether its process has ended, too.
 failure qmp_client::lost(std::string_view why) {
+  take_rest();
   socket_.reset();
   lines_.clear();
-  if (process_.pid > 0) {
-    const auto pidfd = open_process(process_);
-    if (!pidfd
-        || wait_for_end(pidfd->get(), steady_clock::now() + end_patience))
-      return {ec::vmm_gone,
-              fmt::format("{}: QEMU (pid {}) has ended", path_, process_.pid)};
-  }
+  const auto qemu = find_process(process_);
+  if (qemu.has_ended()
+      || (qemu.runs()
+          && wait_for_end(qemu.pidfd(), steady_clock::now() + end_patience)))
+    return {ec::vmm_gone,
+            fmt::format("{}: QEMU (pid {}) has ended", path_, process_.pid)};
   return {ec::vmm_unreachable, fmt::format("{}: {}", path_, why)};
 }
 

@@ -93,6 +93,9 @@ public:
   /// False after an error that broke the connection.
   bool is_connected() const { return static_cast<bool>(socket_); }
 
+  /// Why QEMU said that it ends, or that its guest did; kept for good.
+  const std::optional<qmp_event>& shutdown() const { return shutdown_; }
+
   /// QEMU's version, such as 7.2.22.
   const std::string& version() const { return version_; }
 
@@ -111,6 +114,7 @@ private:
   status take_lines();
   status take_line(std::string_view line);
   void keep_event(const json& message, bool with_data);
+  void take_rest();
   failure lost(std::string_view why);
 
   std::string path_;
@@ -119,6 +123,7 @@ private:
   std::string version_ = {};
   line_reader lines_{qmp_line_bytes_max};
   std::deque<qmp_event> events_ = {};
+  std::optional<qmp_event> shutdown_ = {};
   std::optional<json> greeting_ = {};
   std::deque<json> answers_ = {};
   uint64_t next_id_ = 1;

@@ -78,7 +78,7 @@ connect_when_ready(const std::string& path, const process_id& process,
     auto qmp = qmp_client::connect(path, until);
     if (qmp)
       return qmp;
-    if (auto there = open_process(process); !there)
+    if (const auto there = find_process(process); there.has_ended())
       return tl::unexpected(there.error());
     if (steady_clock::now() >= until)
       return fail(ec::deadline_exceeded,
@@ -266,10 +266,9 @@ status see_running(qmp_client& qmp, deadline_point until) {
   }
 }
 
-void end_unfinished(const std::string& directory,
-                    deadline_point until) noexcept {
+status end_unfinished(const std::string& directory, deadline_point until) {
   remove_vm_record(directory);
-  end_kept_vm(directory, until);
+  return end_kept_vm(directory, qmp_socket, until);
 }
 
 expected<std::string> machine_type(qmp_client& qmp, deadline_point until) {

@@ -58,6 +58,8 @@ public:
   std::vector<snapshot_info> list() override;
   expected<snapshot_files> open(const snapshot_tag& tag) override;
   expected<memory_image_ptr> image(const snapshot_tag& tag) override;
+  bool is_unread(const snapshot_tag& tag) override;
+  bool has_unread_words(const snapshot_tag& tag) override;
   snapshot_info find_root(const std::string& root_hash) override;
   bool can_clone() override { return can_clone_; }
   status flatten(const snapshot_tag& tag, const stop_asked& stop) override;
@@ -184,6 +186,7 @@ private:
   std::map<operation_id, claim> claims_;
   snapshot_table table_;
   std::vector<std::string> problems_;
+  std::set<snapshot_tag> unread_words_;
   std::set<snapshot_tag> flattening_;
   std::condition_variable flattened_; // one of them came to its end
   std::set<std::string> removing_;    // names in staging

@@ -220,10 +220,10 @@ TEST_CASE_METHOD(vm_fixture, "a VM that lost its keeper is tracked on",
   const auto link = qemu::keeper_link::connect(
     loose.directory + "/" + qemu::keeper_socket, soon());
   REQUIRE(link);
-  const auto keeper = qemu::open_process(link->identity().keeper);
-  REQUIRE(keeper);
-  qemu::send_signal(keeper->get(), SIGKILL);
-  REQUIRE(qemu::wait_for_end(keeper->get(), soon()));
+  const auto keeper = qemu::find_process(link->identity().keeper);
+  REQUIRE(keeper.runs());
+  qemu::send_signal(keeper.pidfd(), SIGKILL);
+  REQUIRE(qemu::wait_for_end(keeper.pidfd(), soon()));
   check_child(*this, diff(*vm, "base", "next"));
   // The next life has nobody to ask for the userfaultfd.
   forget(vm);
