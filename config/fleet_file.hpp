@@ -197,6 +197,7 @@ struct host_section {
   uint64_t branch_slots = 2;
   uint64_t branch_queue = 64;
   std::string archives = {};
+  std::vector<std::string> images = {};
   std::string cgroup = {};
   std::string network_range = {};
   tls_files tls = {};
@@ -221,6 +222,10 @@ struct host_section {
       field("archives", &host_section::archives,
             "Where exported snapshots go and imported ones come from; "
             "default: <data>/archives."),
+      field("images", &host_section::images,
+            "Kernels, initial RAM disks and disks that children of imported "
+            "snapshots may use, beside those of this host's sandboxes; they "
+            "are told by their content. At most 256."),
       field("cgroup", &host_section::cgroup,
             "A cgroup v2 directory that is the node's own, with no processes "
             "in it; default: the one that the node runs in."),
@@ -238,6 +243,7 @@ struct fleet_file {
   uint64_t version = 1;
   std::string name = "fleet";
   std::string state = {};
+  std::string signing_key = {};
   coordinator_section coordinator = {};
   tls_files client_tls = {};
   branch_section branch = {};
@@ -260,6 +266,10 @@ struct fleet_file {
             "otherwise; relative paths start at the fleet file's directory. "
             "Default: /var/lib/forkfleet/<name> for root, else "
             "$XDG_STATE_HOME/forkfleet/<name>."),
+      field("signing_key", &fleet_file::signing_key,
+            "The fleet's key that vouches for snapshots and archives. Default: "
+            "signing.key beside the host's TLS key, else in state, where it is "
+            "made."),
       field("coordinator", &fleet_file::coordinator,
             "The program that routes."),
       field("client_tls", &fleet_file::client_tls,

@@ -13,6 +13,7 @@
 #include "actors/network_protocol.hpp"
 #include "actors/sandbox_protocol.hpp"
 #include "config/fleet_file.hpp"
+#include "node/host_images.hpp"
 #include "node/snapshot_store.hpp"
 #include "node/vmm.hpp"
 
@@ -27,6 +28,7 @@ struct start_plan {
   int leash_pid = 0;       // the VM must not outlive this process; 0: none
   std::string cgroup = {}; // the VM and its keeper run in it; empty: in ours
   sandbox_network network = {}; // as it was made; for a child its snapshot's
+  host_images_ptr images = {};  // what a child may use; null: what is its own
 };
 
 /// A driver. Thread-safe: several sandboxes are started at once.

@@ -13,7 +13,9 @@
 
 #include "actors/descriptors.hpp"
 #include "actors/durable_counter.hpp"
+#include "actors/durable_file.hpp"
 #include "actors/log.hpp"
+#include "actors/signing_key.hpp"
 #include "node/firecracker/firecracker_driver.hpp"
 #include "node/ledger/host_check.hpp"
 #include "node/limits/sandbox_cgroups.hpp"
@@ -102,11 +104,34 @@ void remove_surroundings(const sandbox_record& record,
 }
 
 /// The disk's part of the services, with what recovery found.
+/// Where the fleet's signing key lies on this host.
+std::string signing_key_path(const config::fleet_file& fleet,
+                             const config::host_section& host) {
+  namespace fs = std::filesystem;
+  if (!fleet.signing_key.empty())
+    return fleet.signing_key;
+  if (!host.tls.key.empty()) {
+    const auto beside = fs::path{host.tls.key}.parent_path() / signing_key_file;
+    auto error = std::error_code{};
+    if (fs::exists(beside, error))
+      return beside.string();
+  }
+  return (fs::path{fleet.state} / signing_key_file).string();
+}
+
+/// Reads the fleet's signing key, or makes it in the directory of state.
+expected<signing_key_ptr> signing_key_of(const config::fleet_file& fleet,
+                                         const config::host_section& host) {
+  const auto path = signing_key_path(fleet, host);
+  const auto parent = std::filesystem::path{path}.parent_path().string();
+  if (auto made = make_directories(parent); !made)
+    return tl::unexpected(made.error());
+  return signing_key::load_or_make(path);
+}
+
 status fill_storage(node_services& services, const data_directory_ptr& data,
-                    const host_options& options, uint64_t unwritten_bytes_max) {
-  auto store = disk_snapshot_store::open_in(
-    data, options.host,
-    {.gate = services.gate, .unwritten_bytes_max = unwritten_bytes_max});
+                    const host_options& options, const store_options& how) {
+  auto store = disk_snapshot_store::open_in(data, options.host, how);
   if (!store)
     return tl::unexpected(store.error());
   auto journal = file_journal::open_in(data);
@@ -238,8 +263,16 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
   setup.services.networks = std::make_shared<sandbox_networks>(
     *range, (*data)->path(), isolation_obstacle());
   setup.settings.network_text = setup.services.networks->describe();
-  if (auto filled = fill_storage(setup.services, *data, options,
-                                 fleet.branch.unwritten_max.value);
+  setup.services.images =
+    std::make_shared<host_images>(images_of(fleet, options.host));
+  auto key = signing_key_of(fleet, *host);
+  if (!key)
+    return tl::unexpected(key.error());
+  if (auto filled =
+        fill_storage(setup.services, *data, options,
+                     {.gate = setup.services.gate,
+                      .unwritten_bytes_max = fleet.branch.unwritten_max.value,
+                      .key = std::move(*key)});
       !filled)
     return tl::unexpected(filled.error());
   return setup;

@@ -59,6 +59,7 @@ struct node_settings {
 /// How a NODE reaches its host, and what it found there.
 struct node_services {
   driver_table drivers = {};
+  host_images_ptr images = {};
   snapshot_store_ptr store = {};
   operation_journal_ptr journal = {};
   /// Makes a sandbox's directory and record, durably; gives the directory.

@@ -155,6 +155,7 @@ std::shared_ptr<node_services> shared_services(node_pointer self) {
   const auto& all = self->state.services;
   return std::make_shared<node_services>(
     node_services{.drivers = all.drivers,
+                  .images = all.images,
                   .store = all.store,
                   .journal = all.journal,
                   .keep_record = all.keep_record,
@@ -190,7 +191,8 @@ host_answer start_vm(const node_services& services, sandbox_record record,
                                      .snapshot = std::move(snapshot),
                                      .leash_pid = leash_pid,
                                      .cgroup = made->path,
-                                     .network = record.network},
+                                     .network = record.network,
+                                     .images = services.images},
                                     until)
                  : tl::unexpected(made.error());
   if (!vm) {

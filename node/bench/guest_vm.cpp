@@ -83,6 +83,16 @@ config::sandbox_section spec_of(const guest_plan& plan) {
 
 } // namespace
 
+/// The arguments of a snapshot's VM are those that this program gave it.
+static host_images_ptr images_for(const snapshot_files& files) {
+  constexpr std::string_view key = "argument=";
+  auto result = host_images{.arguments = {{}}};
+  for (const auto& x : files.contract.arguments)
+    if (x.starts_with(key))
+      result.arguments.front().push_back(x.substr(key.size()));
+  return std::make_shared<host_images>(std::move(result));
+}
+
 uint64_t ring_mib(const guest_plan& plan) {
   const auto share = plan.numbered_disk.empty() ? 2 : 8;
   return std::min<uint64_t>(plan.memory_mib / share, 384);
@@ -100,6 +110,8 @@ expected<std::unique_ptr<guest_vm>> guest_vm::start(vmm_driver& driver,
                   .spec = spec_of(plan),
                   .snapshot = plan.snapshot,
                   .leash_pid = getpid()};
+  if (plan.snapshot)
+    what.images = images_for(*plan.snapshot);
   if (plan.owner == vm_owner::hand) {
     if (auto started = vm->start_by_hand(plan); !started)
       return tl::unexpected(started.error());
@@ -190,6 +202,7 @@ expected<start_plan> plan_child(const std::string& name,
   what.spec.name = what.id;
   what.spec.memory = {files.info.memory_bytes};
   what.spec.vcpus = files.contract.vcpus;
+  what.images = images_for(files);
   return what;
 }
 

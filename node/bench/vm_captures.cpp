@@ -190,7 +190,7 @@ void vm_captures::note_gap(pause_sample& sample, uint64_t second,
 /// Keeps what the next diff may need.
 void vm_captures::forget_old() {
   const auto base =
-    place_.store().find_root(vm_->driven()->tracked_since()).tag;
+    place_.store().find_base(vm_->driven()->tracked_since(), {}).tag;
   auto known = place_.store().list();
   // Diffs go before their bases.
   std::sort(known.begin(), known.end(),

@@ -8,6 +8,7 @@
 #include "node/firecracker/firecracker_vmm.hpp"
 #include "node/firecracker/vm_launch.hpp"
 #include "node/firecracker/vm_record.hpp"
+#include "node/qemu/pinned_files.hpp"
 #include "node/qemu/unix_socket.hpp"
 
 namespace forkfleet {
@@ -78,9 +79,46 @@ vmm_ptr make_vmm(firecracker_vmm_parts parts, std::unique_ptr<api> line,
   return std::make_shared<firecracker_vmm>(std::move(parts));
 }
 
+/// The drives' files as they are now.
+status pin_drives(microvm& x) {
+  for (const auto& one : x.drives) {
+    auto pinned = qemu::pin_file(one.id, one.path);
+    if (!pinned)
+      return tl::unexpected(pinned.error());
+    x.files.push_back(std::move(*pinned));
+  }
+  return {};
+}
+
+/// They are as they were: the state names them, wherever they are now.
+status check_drives(const microvm& x, const snapshot_tag& tag) {
+  if (x.files.size() < x.drives.size())
+    return fail(ec::unsupported,
+                "snapshot " + tag.value
+                  + " does not tell what its disks were; an older version took "
+                    "it: take it again");
+  for (const auto& file : x.files)
+    if (auto good = qemu::check_pin(file, file.path, tag.value, true); !good)
+      return good;
+  return {};
+}
+
 expected<microvm> plan_vm(const start_plan& plan) {
-  return plan.snapshot ? from_contract(plan.snapshot->contract)
-                       : microvm_of(plan.spec);
+  // Its state names files of the host that Firecracker opens.
+  if (plan.snapshot && !plan.snapshot->is_vouched)
+    return fail(ec::unsupported,
+                "snapshot " + plan.snapshot->info.tag.value
+                  + " is of Firecracker and neither sealed here nor signed by "
+                    "this fleet: a child of it could open any file");
+  auto x = plan.snapshot ? from_contract(plan.snapshot->contract)
+                         : microvm_of(plan.spec);
+  if (!x)
+    return x;
+  auto done =
+    plan.snapshot ? check_drives(*x, plan.snapshot->info.tag) : pin_drives(*x);
+  if (!done)
+    return tl::unexpected(done.error());
+  return x;
 }
 
 } // namespace

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "actors/durable_file.hpp"
-#include "node/qemu/host_facts.hpp"
 #include "node/qemu/vm_launch.hpp"
 
 namespace forkfleet::qemu {
@@ -32,19 +31,14 @@ machine read_process(pid_t pid) {
   return read_command_line(arguments_of_process(pid), directory.string());
 }
 
-// The boot files' fingerprints. A file that cannot be read is left out: the
-// VM can be branched all the same, only no child can be started.
-void add_fingerprints(machine& x) {
-  const auto kernel = file_fingerprint(x.kernel);
-  const auto initrd =
-    x.initrd.empty() ? expected<std::string>{""} : file_fingerprint(x.initrd);
-  if (!kernel || !initrd) {
-    x.kernel.clear();
-    x.initrd.clear();
+// A file that cannot be read is left out: the VM can be branched all the same,
+// only no child can be started.
+void pin_what_is_there(machine& x) {
+  if (pin_files(x))
     return;
-  }
-  x.kernel_hash = *kernel;
-  x.initrd_hash = *initrd;
+  x.kernel.clear();
+  x.initrd.clear();
+  x.files.clear();
 }
 
 expected<uint64_t> ask_memory(qmp_client& qmp, deadline_point until) {
@@ -109,7 +103,7 @@ expected<machine> ask_machine(qmp_client& qmp,
   }
   x.disks = spec.disks;
   x.more = spec.qemu_arguments;
-  add_fingerprints(x);
+  pin_what_is_there(x);
   const auto memory = ask_memory(qmp, until);
   if (!memory)
     return tl::unexpected(memory.error());

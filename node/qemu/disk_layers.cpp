@@ -158,7 +158,9 @@ status disk_layers::shorten(const disk& x,
   const auto begun = qmp_->execute("block-stream",
                                    json{{"job-id", job},
                                         {"device", top.node()},
-                                        {"base-node", base_node(top.disk)}},
+                                        {"base-node", base_node(top.disk)},
+                                        // No name is written into the layer.
+                                        {"backing-file", ""}},
                                    until);
   if (!begun)
     return tl::unexpected(begun.error());

@@ -77,7 +77,8 @@ struct qemu_driver::shared {
   expected<vmm_ptr> attach(const start_plan& plan, deadline_point until);
   expected<vmm_ptr> adopt(const start_plan& plan, deadline_point until);
   expected<programs> find() const;
-  expected<keeper_command> command(const start_plan& plan, const machine& x,
+  expected<keeper_command> command(const start_plan& plan,
+                                   const planned_machine& planned,
                                    const vm_record& record) const;
   status complete(const start_plan& plan, running_vm& vm, machine& x,
                   vm_record& record, deadline_point until);
@@ -121,8 +122,10 @@ expected<programs> qemu_driver::shared::find() const {
 // What starts the VM of this record; for a child of a chain with its overlay
 // written down.
 expected<keeper_command>
-qemu_driver::shared::command(const start_plan& plan, const machine& x,
+qemu_driver::shared::command(const start_plan& plan,
+                             const planned_machine& planned,
                              const vm_record& record) const {
+  const auto& x = planned.what;
   const auto found = find();
   if (!found)
     return tl::unexpected(found.error());
@@ -139,8 +142,8 @@ qemu_driver::shared::command(const start_plan& plan, const machine& x,
     .space = plan.network.space.empty() ? std::string{}
                                         : space_path(plan.network.space),
     .leash_pid = plan.leash_pid,
-    .vmm =
-      command_line(x, {found->qemu, record.memory_path, std::move(*layers)})};
+    .vmm = command_line(x, {found->qemu, record.memory_path, std::move(*layers),
+                            planned.images})};
   if (!plan.snapshot || plan.snapshot->memory.is_flat())
     return result;
   if (result.preload.empty())
@@ -158,9 +161,10 @@ qemu_driver::shared::command(const start_plan& plan, const machine& x,
 
 expected<vmm_ptr> qemu_driver::shared::launch(const start_plan& plan,
                                               deadline_point until) {
-  auto x = plan_machine(plan, settings.accelerator);
-  if (!x)
-    return tl::unexpected(x.error());
+  auto planned = plan_machine(plan, settings.accelerator);
+  if (!planned)
+    return tl::unexpected(planned.error());
+  auto* const x = &planned->what;
   auto record = vm_record{.qmp = path_in(plan, qmp_socket),
                           .watchdog = path_in(plan, watchdog_socket)};
   if (plan.snapshot) {
@@ -168,7 +172,7 @@ expected<vmm_ptr> qemu_driver::shared::launch(const start_plan& plan,
     record.origin = plan.snapshot->info.root_hash;
   }
   record.contract = to_contract(*x, "");
-  const auto starter = command(plan, *x, record);
+  const auto starter = command(plan, *planned, record);
   if (!starter)
     return tl::unexpected(starter.error());
   if (auto kept = save(record, plan.directory); !kept)
@@ -307,7 +311,10 @@ vmm_ptr qemu_driver::shared::make_vmm(const start_plan& plan,
   parts.origin = record.origin;
   parts.attached = record.attached;
   parts.child_arguments = command_line(x, {});
-  parts.has_layers = !x.disk_stamps.empty();
+  parts.has_layers =
+    !record.attached && std::ranges::any_of(x.disks, [](const auto& disk) {
+      return !disk.readonly;
+    });
   parts.description = describe(plan, x, record);
   auto vm = std::make_shared<qemu_vmm>(std::move(parts));
   // What cannot be found out now is asked for again by the first branch.

@@ -88,44 +88,6 @@ connect_when_ready(const std::string& path, const process_id& process,
   }
 }
 
-status check_fingerprint(const std::string& path, const std::string& wanted) {
-  const auto found = file_fingerprint(path);
-  if (!found)
-    return tl::unexpected(found.error());
-  if (*found != wanted)
-    return fail(ec::unsupported,
-                fmt::format("{} is not the file that the snapshot was booted "
-                            "from: its SHA-256 is {}, it was {}",
-                            path, *found, wanted));
-  return {};
-}
-
-expected<machine> child_machine(const snapshot_files& snapshot) {
-  auto x = from_contract(snapshot.contract);
-  if (!x)
-    return x;
-  if (x->kernel.empty())
-    return fail(ec::unsupported,
-                "snapshot " + snapshot.info.tag.value
-                  + " is of an attached VM whose kernel and initrd could not "
-                    "be read");
-  if (auto same = check_fingerprint(x->kernel, x->kernel_hash); !same)
-    return tl::unexpected(same.error());
-  if (!x->initrd.empty())
-    if (auto same = check_fingerprint(x->initrd, x->initrd_hash); !same)
-      return tl::unexpected(same.error());
-  if (auto same = check_bases(*x, snapshot.info.tag.value); !same)
-    return tl::unexpected(same.error());
-  if (const auto why = argument_obstacle(x->more); !why.empty())
-    return fail(ec::unsupported,
-                "snapshot " + snapshot.info.tag.value + ": " + why);
-  if (x->accelerator == "kvm" && !has_usable_kvm())
-    return fail(ec::unsupported, "snapshot " + snapshot.info.tag.value
-                                   + " was taken under kvm, which this host "
-                                     "does not have");
-  return x;
-}
-
 } // namespace
 
 expected<programs> find_programs(const programs& wanted) {
@@ -169,37 +131,6 @@ expected<uint64_t> find_child_memory(const process_id& process,
       path = real.string();
   }
   return find_layout(*mappings, resolved);
-}
-
-expected<machine> plan_machine(const start_plan& plan,
-                               const std::string& accelerator) {
-  if (plan.snapshot)
-    return child_machine(*plan.snapshot);
-  const auto chosen = choose_accelerator(plan.spec.accel, accelerator);
-  if (!chosen)
-    return tl::unexpected(chosen.error());
-  auto x = machine_of(plan.spec, *chosen, host_tsc_khz());
-  x.network = plan.network.mode;
-  x.egress = plan.network.egress;
-  for (const auto& disk : x.disks) {
-    if (disk.readonly)
-      continue;
-    auto stamp = base_stamp(disk.path);
-    if (!stamp)
-      return tl::unexpected(stamp.error());
-    x.disk_stamps.push_back(std::move(*stamp));
-  }
-  const auto kernel = file_fingerprint(x.kernel);
-  if (!kernel)
-    return tl::unexpected(kernel.error());
-  x.kernel_hash = *kernel;
-  if (x.initrd.empty())
-    return x;
-  const auto initrd = file_fingerprint(x.initrd);
-  if (!initrd)
-    return tl::unexpected(initrd.error());
-  x.initrd_hash = *initrd;
-  return x;
 }
 
 expected<running_vm> launch_vm(const keeper_command& command,

@@ -11,6 +11,7 @@
 #include "node/storage/sealed_directory.hpp"
 #include "node/storage/sealed_disks.hpp"
 #include "node/storage/snapshot_check.hpp"
+#include "node/storage/snapshot_signature.hpp"
 
 namespace forkfleet {
 
@@ -81,6 +82,7 @@ status disk_snapshot_store::load_index() {
   for (const auto& name : *names)
     if (auto loaded = load_one(name); !loaded)
       note(loaded.error());
+  sequence_ = table_.next_sequence();
   for (const auto& broken : table_.drop_broken())
     note(broken);
   return {};
@@ -98,7 +100,9 @@ status disk_snapshot_store::load_one(const std::string& name) {
   const auto manifest = read_sealed(directory_of(tag), tag);
   if (!manifest)
     return tl::unexpected<failure>(manifest.error());
-  table_.add(entry_of(*manifest));
+  auto entry = entry_of(*manifest);
+  entry.info.revision = ++revisions_;
+  table_.add(std::move(entry));
   // Words that cannot be read hide no snapshot.
   if (const auto words =
         read_annotation(directory_of(tag), manifest->root_hash);
@@ -125,7 +129,9 @@ disk_snapshot_store::entry_of(const snapshot_manifest& manifest) const {
                      .stored_bytes = stored_bytes_of(directory),
                      .created_at = manifest.created_at,
                      .directory = directory,
-                     .limits = manifest.limits};
+                     .limits = manifest.limits,
+                     .origin = manifest.origin,
+                     .sequence = manifest.sequence};
   if (auto words = read_annotation(directory, manifest.root_hash)) {
     info.labels = std::move(words->labels);
     info.note = std::move(words->note);
@@ -134,6 +140,15 @@ disk_snapshot_store::entry_of(const snapshot_manifest& manifest) const {
           .base = {manifest.base, manifest.base_hash},
           .runs_hash = manifest.runs_hash,
           .is_flat = is_flat(directory, manifest)};
+}
+
+std::string disk_snapshot_store::fleet_key() const {
+  return options_.key ? options_.key->public_key() : std::string{};
+}
+
+bool disk_snapshot_store::is_ours(const snapshot_manifest& manifest) const {
+  return manifest.origin == snapshot_origin::sealed
+         || is_vouched_by(manifest, fleet_key());
 }
 
 std::vector<snapshot_info> disk_snapshot_store::list() {
@@ -152,9 +167,10 @@ bool disk_snapshot_store::has_unread_words(const snapshot_tag& tag) {
   return unread_words_.contains(tag);
 }
 
-snapshot_info disk_snapshot_store::find_root(const std::string& root_hash) {
+snapshot_info disk_snapshot_store::find_base(const std::string& root_hash,
+                                             const snapshot_tag& parent) {
   const std::lock_guard lock{mutex_};
-  const auto* const found = table_.find_root(root_hash);
+  const auto* const found = table_.find_base(root_hash, parent);
   return found == nullptr ? snapshot_info{} : table_.describe(*found);
 }
 
@@ -206,6 +222,7 @@ expected<snapshot_files> disk_snapshot_store::open(const snapshot_tag& tag) {
                         .memory = (*image)->layout(),
                         .vmstate_path = directory + "/" + vmstate_file,
                         .disks = frozen_disks(directory, manifest->disks),
+                        .is_vouched = is_ours(*manifest),
                         .hold = chain->hold};
 }
 

@@ -71,7 +71,8 @@ TEST_CASE_METHOD(vm_fixture,
                                          .tracker = nullptr,
                                          .warnings = warnings,
                                          .memory_bytes = asked->memory_bytes});
-  auto files = snapshot_files{};
+  auto files = snapshot_files{.info = {.origin = snapshot_origin::sealed},
+                              .is_vouched = true};
   files.contract = to_contract(*asked, (*qmp)->version());
   const auto memory_path = home() + "/memory";
   files.memory = flat_layout(memory_path, asked->memory_bytes);
