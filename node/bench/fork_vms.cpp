@@ -79,8 +79,8 @@ status vm_batch::start_one(uint64_t i) {
   vms_[i] = *vm;
   sample.started = since(begun);
   const auto receipt =
-    give_identity((*vm)->describe().agent,
-                  plan_identity(what->id.value, {}, wall_time()), until);
+    give_identity((*vm)->describe().agent, plan_identity(what->id.value, {}),
+                  wall_time, until);
   if (!receipt)
     return tl::unexpected(receipt.error());
   sample.ready = since(begun);
