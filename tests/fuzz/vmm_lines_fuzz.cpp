@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a QEMU that a guest has taken over says over QMP, to the client itself.
+#include <cstdlib>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 
 #include "node/qemu/qmp_client.hpp"
 #include "node/qemu/unix_socket.hpp"
 #include "tests/fuzz/fuzz_target.hpp"
-#include "tests/support/scratch.hpp"
 
 using namespace forkfleet;
 using namespace std::chrono_literals;
@@ -25,11 +28,22 @@ deadline_point in(std::chrono::milliseconds time) {
 /// other.
 class speaker {
 public:
+  // Who listens counts as the VMM: one that has ended is not waited for.
   speaker() {
-    if (auto made = qemu::listen_unix(path(), SOCK_STREAM))
-      listener_ = std::move(*made);
+    test::promise(::mkdtemp(home_.data()) != nullptr);
+    listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const auto pid = ::fork();
+    if (pid == 0)
+      ::_exit(listen() ? 0 : 1);
+    int status = -1;
+    ::waitpid(pid, &status, 0);
+    test::promise(status == 0);
   }
-  std::string path() const { return home_.path() + "/qmp"; }
+  ~speaker() {
+    ::unlink(path().c_str());
+    ::rmdir(home_.c_str());
+  }
+  std::string path() const { return home_ + "/qmp"; }
 
   void serve(std::string_view words) const {
     if (!qemu::wait_readable(listener_.get(), in(5s)))
@@ -43,7 +57,16 @@ public:
   }
 
 private:
-  test::scratch_directory home_;
+  bool listen() const {
+    auto name = sockaddr_un{.sun_family = AF_UNIX, .sun_path = {}};
+    path().copy(name.sun_path, sizeof name.sun_path - 1);
+    return ::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&name),
+                  sizeof name)
+             == 0
+           && ::listen(listener_.get(), 16) == 0;
+  }
+
+  std::string home_ = "/tmp/forkfleet-fuzz-XXXXXX";
   unique_fd listener_ = {};
 };
 
