@@ -9,7 +9,7 @@ namespace forkfleet {
 
 /// Grows when a message changes its fields: CAF carries no names, so peers
 /// of different numbers must not talk.
-inline constexpr uint32_t protocol_number = 1;
+inline constexpr uint32_t protocol_number = 2;
 
 /// A node's first message. Its handle comes beside it.
 struct node_hello {
@@ -23,6 +23,7 @@ struct node_hello {
   std::string accelerator = {};
   std::string limits = {};
   std::string network = {};
+  std::string confinement = {};
   node_load load = {};
 
   friend bool operator==(const node_hello&, const node_hello&) = default;
@@ -45,6 +46,9 @@ struct node_hello {
       schema::field("network", &node_hello::network,
                     "How it can connect sandboxes: namespace with the range "
                     "of their addresses, or user and why no more."),
+      schema::field("confinement", &node_hello::confinement,
+                    "What keeps a VM's process from the host, and what "
+                    "cannot, and why."),
       schema::field("load", &node_hello::load, "What it can take."),
     };
   }

@@ -13,6 +13,7 @@
 #include "actors/network_protocol.hpp"
 #include "actors/sandbox_protocol.hpp"
 #include "config/fleet_file.hpp"
+#include "node/console_ring.hpp"
 #include "node/snapshot_store.hpp"
 #include "node/vmm.hpp"
 
@@ -27,6 +28,7 @@ struct start_plan {
   int leash_pid = 0;       // the VM must not outlive this process; 0: none
   std::string cgroup = {}; // the VM and its keeper run in it; empty: in ours
   sandbox_network network = {}; // as it was made; for a child its snapshot's
+  uint64_t output_bytes = console_bytes_usual; // kept of what it prints
 };
 
 /// A driver. Thread-safe: several sandboxes are started at once.

@@ -13,6 +13,7 @@
 
 #include "actors/durable_counter.hpp"
 #include "actors/log.hpp"
+#include "node/doctor/examination.hpp"
 #include "node/firecracker/firecracker_driver.hpp"
 #include "node/ledger/host_check.hpp"
 #include "node/limits/sandbox_cgroups.hpp"
@@ -109,7 +110,8 @@ status fill_storage(node_services& services, const data_directory_ptr& data,
                         .journal = **journal,
                         .records = *records,
                         .leash_pid = options.leash_pid,
-                        .networks = services.networks.get()});
+                        .networks = services.networks.get(),
+                        .console_bytes = services.console_bytes});
   for (const auto& name : (*store)->recover())
     found.notes.push_back("removed what was left in staging: " + name);
   for (const auto& problem : (*store)->problems())
@@ -134,6 +136,25 @@ status fill_storage(node_services& services, const data_directory_ptr& data,
     if (auto removed = records->remove(id); !removed)
       log::warn("record.kept", {{"sandbox", id}, {"reason", removed.error()}});
   };
+  return {};
+}
+
+/// What VMs are kept from, and how this host is examined.
+status fill_confinement(host_setup& setup, const config::host_section& host,
+                        const data_directory& data) {
+  const auto users = parse_uid_range(host.vm_uids);
+  if (!users)
+    return tl::unexpected(users.error());
+  const auto examination = doctor::examination{
+    .data = data.path(), .cgroup = host.cgroup, .users = *users};
+  setup.settings.confinement_text = doctor::confinement_text(examination);
+  setup.services.users = std::make_shared<vm_users>(
+    *users, data.sandboxes(), doctor::own_user_obstacle(examination));
+  setup.services.examine_host = [examination] {
+    return doctor::examine(examination);
+  };
+  log::info("vms.confined",
+            {{"host", host.name}, {"how", setup.settings.confinement_text}});
   return {};
 }
 
@@ -194,6 +215,7 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
     if (sandbox.host == options.host)
       setup.settings.declared.push_back(sandbox);
   setup.services.drivers = make_drivers();
+  setup.services.console_bytes = fleet.limits.console.value;
   setup.services.wall = unix_time;
   setup.services.calm_down = calm_down;
   setup.services.find_archive = [directory =
@@ -211,6 +233,8 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
   setup.services.networks = std::make_shared<sandbox_networks>(
     *range, (*data)->path(), isolation_obstacle());
   setup.settings.network_text = setup.services.networks->describe();
+  if (auto confined = fill_confinement(setup, *host, **data); !confined)
+    return tl::unexpected(confined.error());
   if (auto filled = fill_storage(setup.services, *data, options,
                                  fleet.branch.unwritten_max.value);
       !filled)

@@ -38,7 +38,8 @@ struct recovery_plan {
   operation_journal& journal;
   sandbox_records& records;
   int leash_pid = 0;
-  sandbox_networks* networks = nullptr; // null: no sandbox has one
+  sandbox_networks* networks = nullptr;         // null: no sandbox has one
+  uint64_t console_bytes = console_bytes_usual; // kept of what a VM prints
 };
 
 /// Never harms a healthy VM. Declared and attached sandboxes whose VM is gone

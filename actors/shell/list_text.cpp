@@ -109,6 +109,7 @@ table node_table(const std::vector<node_info>& nodes, const list_view& view) {
     {{"ACCELERATOR"}, [](in x, how) -> cell { return x.accelerator; }},
     {{"LIMITS"}, [](in x, how) -> cell { return x.limits; }, true},
     {{"NETWORK"}, [](in x, how) -> cell { return x.network; }, true},
+    {{"CONFINEMENT"}, [](in x, how) -> cell { return x.confinement; }, true},
     {{"VERSION"}, [](in x, how) -> cell { return x.version; }, true},
     {{"SILENCE", right},
      [](in x, how view_) -> cell {

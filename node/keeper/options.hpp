@@ -2,6 +2,7 @@
 // The keeper's command line.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -18,13 +19,15 @@ struct options {
   std::string record = {};   // the VM starts only while this file is there
   std::string cgroup = {};   // joined before the VM is made; empty: none
   std::string space = {};    // a network namespace, likewise
+  uint64_t output_bytes = 0; // kept of what the VM prints; 0: all of it
+  uint32_t uid = 0;          // the VM takes this user; 0: it does not
   int leash_pid = 0;
   std::vector<std::string> vmm = {}; // empty: only guard
 };
 
 /// Reads `forkfleet-keeper --directory DIR [--watchdog SOCKET] [--leash PID]
 /// [--preload LIBRARY [--overlay FILE]] [--record FILE] [--cgroup DIR]
-/// [--netns FILE] [-- VMM ARGUMENT...]`;
+/// [--netns FILE] [--output BYTES] [--uid UID] [-- VMM ARGUMENT...]`;
 /// invalid_request names what is wrong.
 expected<options> parse_options(const std::vector<std::string>& arguments);
 

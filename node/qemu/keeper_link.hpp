@@ -42,6 +42,8 @@ struct keeper_command {
   std::string cgroup = {};    // which keeper and VM join; empty: none
   std::string space = {};     // their network namespace; empty: ours
   int leash_pid = 0;
+  uint64_t output_bytes = 0;         // kept of what the VM prints; 0: all of it
+  uint32_t uid = 0;                  // the VM takes this user; 0: it does not
   std::vector<std::string> vmm = {}; // empty: guard a VM that runs already
 };
 

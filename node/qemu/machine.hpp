@@ -48,6 +48,7 @@ struct launch {
   /// For each disk the nodes of its layers, the lowest first; none where the
   /// guest sees the file itself.
   std::vector<std::vector<json>> layers = {};
+  std::vector<std::string> confinement = {}; // arguments that keep it in
 };
 
 /// The sockets and files of a VM, in its own directory.

@@ -12,8 +12,10 @@
 #include "node/qemu/guest_status.hpp"
 #include "node/qemu/host_facts.hpp"
 #include "node/qemu/overlay_file.hpp"
+#include "node/qemu/qemu_facts.hpp"
 #include "node/qemu/qemu_vmm.hpp"
 #include "node/qemu/vm_launch.hpp"
+#include "node/qemu/vm_owner.hpp"
 #include "node/qemu/vm_record.hpp"
 
 namespace forkfleet {
@@ -106,6 +108,10 @@ qemu_driver::shared::command(const start_plan& plan, const machine& x,
   auto layers = make_layers(plan, x);
   if (!layers)
     return tl::unexpected(layers.error());
+  // Without the library it would lose its leash, and keep its snapshot open
+  // for writing.
+  const auto uid = found->preload.empty() ? 0 : vm_uid_of(plan.directory);
+  const auto confinement = confinement_words(facts_of(found->qemu), uid);
   auto result = keeper_command{
     .keeper = found->keeper,
     .directory = plan.directory,
@@ -116,8 +122,10 @@ qemu_driver::shared::command(const start_plan& plan, const machine& x,
     .space = plan.network.space.empty() ? std::string{}
                                         : space_path(plan.network.space),
     .leash_pid = plan.leash_pid,
-    .vmm =
-      command_line(x, {found->qemu, record.memory_path, std::move(*layers)})};
+    .output_bytes = plan.output_bytes,
+    .uid = uid,
+    .vmm = command_line(
+      x, {found->qemu, record.memory_path, std::move(*layers), confinement})};
   if (!plan.snapshot || plan.snapshot->memory.is_flat())
     return result;
   if (result.preload.empty())
@@ -253,7 +261,8 @@ vmm_ptr qemu_driver::shared::make_vmm(const start_plan& plan,
   parts.replacement = {.keeper = found ? found->keeper : std::string{},
                        .directory = plan.directory,
                        .watchdog = record.watchdog,
-                       .leash_pid = plan.leash_pid};
+                       .leash_pid = plan.leash_pid,
+                       .output_bytes = plan.output_bytes};
   parts.arenas = arenas;
   parts.directory = plan.directory;
   parts.contract = record.contract;
