@@ -210,5 +210,7 @@ template expected<restore_report> client::ask(const rollback_request&,
 template expected<restore_report> client::ask(const promote_request&,
                                               milliseconds);
 template expected<fsck_report> client::ask(const fsck_request&, milliseconds);
+template expected<doctor_report> client::ask(const doctor_request&,
+                                             milliseconds);
 
 } // namespace forkfleet

@@ -36,7 +36,7 @@ const walked_types& requests_of_clients() {
           events_request, cancel_request, flatten_request, verify_request,
           export_request, import_request, annotate_request, inspect_request,
           compare_request, exec_request, file_request, console_request,
-          fsck_request, rollback_request, promote_request>();
+          fsck_request, rollback_request, promote_request, doctor_request>();
   return list;
 }
 
@@ -45,7 +45,7 @@ const walked_types& words_of_nodes() {
     types<inventory_page, node_heartbeat, node_events, node_goodbye,
           branch_report, operation_status, restore_report, done, verify_report,
           archive_report, inspect_report, compare_report, exec_report,
-          file_report, console_report, fsck_report>();
+          file_report, console_report, fsck_report, doctor_report>();
   return list;
 }
 
@@ -59,7 +59,7 @@ const walked_types& words_of_coordinators() {
           annotate_request, inspect_request, inspect_report, compare_request,
           compare_report, exec_request, exec_report, file_request, file_report,
           console_request, console_report, fsck_request, fsck_report,
-          rollback_request, promote_request>();
+          rollback_request, promote_request, doctor_request, doctor_report>();
   return list;
 }
 

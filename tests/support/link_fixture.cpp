@@ -43,6 +43,7 @@ node_actor::behavior_type fake_node(node_actor::pointer self,
     [](const file_request&) { return file_report{}; },
     [](const console_request&) { return console_report{}; },
     [](const fsck_request& x) { return fsck_report{.host = x.host}; },
+    [](const doctor_request& x) { return doctor_report{.host = x.host}; },
     [](const rollback_request& x) { return restore_report{.tag = x.tag}; },
     [](const promote_request&) { return restore_report{}; },
   };
