@@ -77,6 +77,7 @@ struct node_info {
   std::string accelerator = {};
   std::string limits = {};
   std::string network = {};
+  std::string confinement = {};
   node_load load = {};
   milliseconds silence{0};
 
@@ -99,6 +100,9 @@ struct node_info {
       schema::field("network", &node_info::network,
                     "How it can connect sandboxes: namespace with the range "
                     "of their addresses, or user and why no more."),
+      schema::field("confinement", &node_info::confinement,
+                    "What keeps a VM's process from the host, and what "
+                    "cannot, and why."),
       schema::field("load", &node_info::load, "What it can take."),
       schema::field("silence_ms", &node_info::silence,
                     "Since its last heartbeat."),

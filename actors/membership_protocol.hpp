@@ -25,6 +25,7 @@ struct node_hello {
   std::string accelerator = {};
   std::string limits = {};
   std::string network = {};
+  std::string confinement = {};
   node_load load = {};
 
   friend bool operator==(const node_hello&, const node_hello&) = default;
@@ -52,6 +53,9 @@ struct node_hello {
       schema::field("network", &node_hello::network,
                     "How it can connect sandboxes: namespace with the range "
                     "of their addresses, or user and why no more."),
+      schema::field("confinement", &node_hello::confinement,
+                    "What keeps a VM's process from the host, and what "
+                    "cannot, and why."),
       schema::field("load", &node_hello::load, "What it can take."),
     };
   }

@@ -200,6 +200,7 @@ struct host_section {
   std::vector<std::string> images = {};
   std::string cgroup = {};
   std::string network_range = {};
+  std::string vm_uids = "4000000000-4000999999";
   tls_files tls = {};
 
   friend bool operator==(const host_section&, const host_section&) = default;
@@ -233,6 +234,10 @@ struct host_section {
             "CIDR of /8 to /30: where its sandboxes get their addresses from, "
             "two for each; not known beyond this host. Default: a /20 of "
             "10.213.0.0/16 by its place in this list."),
+      field("vm_uids", &host_section::vm_uids,
+            "FIRST-LAST: where the node runs as root, each of its VMs gets a "
+            "user and group of its own out of these; none: VMs run as the "
+            "node's user. Default: 4000000000-4000999999."),
       field("tls", &host_section::tls,
             "Its certificates; needed unless the coordinator is loopback."),
     };

@@ -27,6 +27,7 @@ node_info info_of(const node_hello& hello) {
           .accelerator = hello.accelerator,
           .limits = hello.limits,
           .network = hello.network,
+          .confinement = hello.confinement,
           .load = hello.load};
 }
 

@@ -14,6 +14,7 @@
 #include "actors/sandbox_protocol.hpp"
 #include "config/fleet_file.hpp"
 #include "node/host_images.hpp"
+#include "node/console_ring.hpp"
 #include "node/snapshot_store.hpp"
 #include "node/vmm.hpp"
 
@@ -29,6 +30,7 @@ struct start_plan {
   std::string cgroup = {}; // the VM and its keeper run in it; empty: in ours
   sandbox_network network = {}; // as it was made; for a child its snapshot's
   host_images_ptr images = {};  // what a child may use; null: what is its own
+  uint64_t output_bytes = console_bytes_usual; // kept of what it prints
 };
 
 /// A driver. Thread-safe: several sandboxes are started at once.

@@ -16,6 +16,7 @@
 #include "actors/durable_file.hpp"
 #include "actors/log.hpp"
 #include "actors/signing_key.hpp"
+#include "node/doctor/examination.hpp"
 #include "node/firecracker/firecracker_driver.hpp"
 #include "node/ledger/host_check.hpp"
 #include "node/limits/sandbox_cgroups.hpp"
@@ -145,7 +146,8 @@ status fill_storage(node_services& services, const data_directory_ptr& data,
                         .records = *records,
                         .leash_pid = options.leash_pid,
                         .networks = services.networks.get(),
-                        .threads = adoption_threads});
+                         .console_bytes = services.console_bytes,
+                         .threads = adoption_threads});
   if (found.outcome)
     return tl::unexpected(found.outcome);
   for (const auto& name : (*store)->recover())
@@ -180,6 +182,25 @@ status fill_storage(node_services& services, const data_directory_ptr& data,
     if (auto removed = records->remove(id); !removed)
       log::warn("record.kept", {{"sandbox", id}, {"reason", removed.error()}});
   };
+  return {};
+}
+
+/// What VMs are kept from, and how this host is examined.
+status fill_confinement(host_setup& setup, const config::host_section& host,
+                        const data_directory& data) {
+  const auto users = parse_uid_range(host.vm_uids);
+  if (!users)
+    return tl::unexpected(users.error());
+  const auto examination = doctor::examination{
+    .data = data.path(), .cgroup = host.cgroup, .users = *users};
+  setup.settings.confinement_text = doctor::confinement_text(examination);
+  setup.services.users = std::make_shared<vm_users>(
+    *users, data.sandboxes(), doctor::own_user_obstacle(examination));
+  setup.services.examine_host = [examination] {
+    return doctor::examine(examination);
+  };
+  log::info("vms.confined",
+            {{"host", host.name}, {"how", setup.settings.confinement_text}});
   return {};
 }
 
@@ -245,6 +266,7 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
     if (sandbox.host == options.host)
       setup.settings.declared.push_back(sandbox);
   setup.services.drivers = make_drivers();
+  setup.services.console_bytes = fleet.limits.console.value;
   setup.services.wall = unix_time;
   setup.services.calm_down = calm_down;
   setup.services.find_archive = [directory =
@@ -263,6 +285,8 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
   setup.services.networks = std::make_shared<sandbox_networks>(
     *range, (*data)->path(), isolation_obstacle());
   setup.settings.network_text = setup.services.networks->describe();
+  if (auto confined = fill_confinement(setup, *host, **data); !confined)
+    return tl::unexpected(confined.error());
   setup.services.images =
     std::make_shared<host_images>(images_of(fleet, options.host));
   auto key = signing_key_of(fleet, *host);

@@ -14,6 +14,7 @@
 #include "actors/system_config.hpp"
 #include "config/options.hpp"
 #include "config/startup.hpp"
+#include "node/confinement.hpp"
 #include "node/host_setup.hpp"
 
 namespace {
@@ -123,6 +124,9 @@ int main(int argc, char** argv) {
   const auto fleet = config::load_or_print(given->text("fleet"));
   if (!fleet)
     return config::wrong_file_exit_code;
+  // Before there are threads, each of which would have capabilities.
+  if (auto kept = keep_only(node_capabilities()); !kept)
+    return fail_with(1, kept.error());
   const auto leash = static_cast<int>(given->number("leash").value_or(0));
   auto setup =
     set_up_host(*fleet, {.host = {given->text("host")},

@@ -116,6 +116,7 @@ void set_up(node_pointer self, node_settings settings, node_services services,
   st.watch.hands = hire(watch_hands_count);
   st.watch.idle = st.watch.hands;
   st.flattening.hand = st.upkeep.hands.emplace_back(hire(1).front());
+  st.doctor = st.upkeep.hands.emplace_back(hire(1).front());
   st.fsck.hand = st.upkeep.hands.emplace_back(hire(1).front());
 }
 
@@ -154,6 +155,7 @@ local_node_actor::behavior_type node(node_pointer self, node_settings settings,
     [self](const file_request& x) { return node_work::on_file(self, x); },
     [self](const console_request& x) { return node_work::on_console(self, x); },
     [self](const fsck_request& x) { return node_work::on_fsck(self, x); },
+    [self](const doctor_request& x) { return node_work::on_doctor(self, x); },
     [self](const rollback_request& x) {
       return node_work::on_rollback(self, x);
     },

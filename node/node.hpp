@@ -16,11 +16,13 @@
 #include <variant>
 #include <vector>
 
+#include "actors/doctor_protocol.hpp"
 #include "config/fleet_file.hpp"
 #include "node/admission.hpp"
 #include "node/agent/guest_access.hpp"
 #include "node/ledger/ledger.hpp"
 #include "node/limits/descriptor_admission.hpp"
+#include "node/limits/vm_users.hpp"
 #include "node/local_messages.hpp"
 #include "node/network/sandbox_networks.hpp"
 #include "node/operation_table.hpp"
@@ -43,8 +45,9 @@ struct node_settings {
   config::branch_section branch = {};
   config::retention_section retention = {};
   config::limits_section limits = {};
-  std::string limits_text = {};  // which can be enforced, or why none
-  std::string network_text = {}; // how sandboxes can be connected
+  std::string limits_text = {};      // which can be enforced, or why none
+  std::string network_text = {};     // how sandboxes can be connected
+  std::string confinement_text = {}; // what VMs are kept from, and how
   /// Sandboxes of the fleet file that belong to this host.
   std::vector<config::sandbox_section> declared = {};
   int leash_pid = 0;
@@ -79,6 +82,8 @@ struct node_services {
   std::function<descriptor_sample()> descriptors = {};
   /// Null: no VM is limited.
   std::shared_ptr<sandbox_cgroups> cgroups = {};
+  /// Null: no VM has a user of its own.
+  std::shared_ptr<vm_users> users = {};
   /// Null: no sandbox has a network.
   std::shared_ptr<sandbox_networks> networks = {};
   /// Where an archive of that name lies; makes its directory. Blocks.
@@ -87,6 +92,8 @@ struct node_services {
   /// NODE and when it had them. Blocks. May be empty.
   std::function<expected<host_ledger>(ledger_owners, const ledger_times&)>
     look_at_host = {};
+  /// What this host can do, and how to mend the rest. Blocks. May be empty.
+  std::function<std::vector<host_check>()> examine_host = {};
   /// Removes what the ledger says that nobody owns. Blocks.
   std::function<void(host_ledger&)> repair_host = {};
   /// Makes the calling thread give way to all others. May be empty.
@@ -99,6 +106,8 @@ struct node_services {
   std::vector<sandbox_record> doomed = {};
   std::vector<unread_record> unread = {};
   std::vector<journal_entry> ended = {};
+  /// Kept of what each VM prints.
+  uint64_t console_bytes = console_bytes_usual;
   /// Whether workers get threads of their own; false under the simulation.
   bool threads = true;
 };
@@ -272,6 +281,7 @@ struct node_actor_state {
   flattening_state flattening = {};
   retention_state retention = {};
   fsck_state fsck = {};
+  host_worker_actor doctor = {}; // examines the host
   switch_state switches = {};
   watch_state watch = {};
   node_load load = {};

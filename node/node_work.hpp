@@ -134,6 +134,8 @@ void leave_guests(node_pointer self);
 /// Tells what nobody owns on this host, and removes it if that is asked.
 caf::result<fsck_report> on_fsck(node_pointer self,
                                  const fsck_request& request);
+caf::result<doctor_report> on_doctor(node_pointer self,
+                                     const doctor_request& request);
 /// A VM takes the place of another under a sandbox' name.
 caf::result<restore_report> on_rollback(node_pointer self,
                                         const rollback_request& request);

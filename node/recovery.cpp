@@ -184,7 +184,8 @@ private:
       {.id = place_of(record),
        .directory = plan_.records.directory(place_of(record)),
        .spec = record.spec,
-       .leash_pid = plan_.leash_pid},
+       .leash_pid = plan_.leash_pid,
+       .output_bytes = plan_.console_bytes},
       in(adopt_limit));
   }
 

@@ -49,8 +49,9 @@ struct recovery_plan {
   operation_journal& journal;
   sandbox_records& records;
   int leash_pid = 0;
-  sandbox_networks* networks = nullptr; // null: no sandbox has one
-  std::size_t threads = 1;              // VMs that are looked for at once
+  sandbox_networks* networks = nullptr;         // null: no sandbox has one
+  uint64_t console_bytes = console_bytes_usual; // kept of what a VM prints
+  std::size_t threads = 1; // VMs that are looked for at once
 };
 
 /// How long one look for a VM may take. One that is slower is looked for

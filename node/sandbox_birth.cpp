@@ -86,9 +86,19 @@ plan_network(const node_services& services, const sandbox_record& record,
            : services.networks->plan(record.spec.network, place_of(record));
 }
 
+/// Firecracker writes its snapshots itself, where the node tells it to.
+bool takes_user(const sandbox_record& record) {
+  return record.spec.driver == config::driver_kind::qemu
+         && record.spec.attach.empty();
+}
+
 /// What the VM runs in, as its record tells.
 expected<made_cgroup> make_surroundings(const node_services& services,
-                                        const sandbox_record& record) {
+                                        const sandbox_record& record,
+                                        const std::string& directory) {
+  if (services.users && takes_user(record))
+    if (auto claimed = services.users->claim(directory); !claimed)
+      return tl::unexpected(claimed.error());
   if (services.networks)
     if (auto made = services.networks->make(record.network); !made)
       return tl::unexpected(made.error());
@@ -116,6 +126,7 @@ sandbox_setup setup_of(node_pointer self, const managed_sandbox& managed,
     .make_worker = make_worker_factory(self),
     .hands = managed.hand,
     .node = me,
+    .console_bytes = st.services.console_bytes,
     .probe_interval = st.settings.probe_interval,
   };
 }
@@ -163,8 +174,10 @@ std::shared_ptr<node_services> shared_services(node_pointer self) {
                   .directory_of = all.directory_of,
                   .load_record = all.load_record,
                   .cgroups = all.cgroups,
+                  .users = all.users,
                   .networks = all.networks,
-                  .find_archive = all.find_archive});
+                  .find_archive = all.find_archive,
+                  .console_bytes = all.console_bytes});
 }
 
 host_answer start_vm(const node_services& services, sandbox_record record,
@@ -184,7 +197,7 @@ host_answer start_vm(const node_services& services, sandbox_record record,
       static_cast<void>(services.networks->remove(record.network).has_value());
     return {.outcome = directory.error()};
   }
-  auto made = make_surroundings(services, record);
+  auto made = make_surroundings(services, record, *directory);
   auto vm = made ? (*driver)->start({.id = place_of(record),
                                      .directory = *directory,
                                      .spec = record.spec,
@@ -192,7 +205,8 @@ host_answer start_vm(const node_services& services, sandbox_record record,
                                      .leash_pid = leash_pid,
                                      .cgroup = made->path,
                                      .network = record.network,
-                                     .images = services.images},
+                                     .images = services.images,
+                                     .output_bytes = services.console_bytes},
                                     until)
                  : tl::unexpected(made.error());
   if (!vm) {

@@ -171,6 +171,7 @@ void say_hello(node_pointer self) {
                           .accelerator = st.settings.accelerator,
                           .limits = st.settings.limits_text,
                           .network = st.settings.network_text,
+                          .confinement = st.settings.confinement_text,
                           .load = st.load};
   self
     ->request(st.uplink.coordinator, caf::timespan{answer_limit},

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <thread>
 
+#include <fmt/format.h>
+
 #include "actors/base64.hpp"
 #include "actors/shell/connection.hpp"
 #include "actors/shell/lost_answer.hpp"
@@ -21,6 +23,10 @@ public:
     : io_{io}, format_{format}, is_raw_{is_raw} {}
 
   status print(const console_report& piece) {
+    if (piece.dropped_bytes > 0)
+      note(io_, fmt::format("{} bytes before offset {} are not kept any more; "
+                            "limits.console in the fleet file keeps more",
+                            piece.dropped_bytes, piece.offset));
     const auto bytes = from_base64(piece.content);
     if (!bytes)
       return fail(ec::vmm_refused, "what the node tells is not base64");
@@ -28,7 +34,9 @@ public:
       return {};
     if (is_json(format_))
       print_json(io_, output_format::jsonl,
-                 {{"offset", piece.offset}, {"content", piece.content}});
+                 {{"offset", piece.offset},
+                  {"content", piece.content},
+                  {"dropped_bytes", piece.dropped_bytes}});
     else
       io_.out << (is_raw_ ? *bytes : harmless(*bytes));
     io_.out.flush();
@@ -116,8 +124,10 @@ std::vector<verb> console_verbs() {
                      .examples = {"forkfleet logs child-1 --tail 20",
                                   "forkfleet logs child-1 --follow"},
                      .details = "Also of a sandbox whose VM has ended, until "
-                                "it is stopped. With JSON, pieces come as "
-                                "lines, in base64."},
+                                "it is stopped. The last limits.console bytes "
+                                "are kept; what is missing is told. With JSON, "
+                                "pieces come as lines, in base64, each with "
+                                "the bytes that are missing before it."},
            .run = run_logs}};
 }
 

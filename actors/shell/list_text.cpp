@@ -118,6 +118,7 @@ table node_table(const std::vector<node_info>& nodes, const list_view& view) {
      true},
     {{"LIMITS"}, [](in x, how) -> cell { return x.limits; }, true},
     {{"NETWORK"}, [](in x, how) -> cell { return x.network; }, true},
+    {{"CONFINEMENT"}, [](in x, how) -> cell { return x.confinement; }, true},
     {{"VERSION"}, [](in x, how) -> cell { return x.version; }, true},
     {{"SILENCE", right},
      [](in x, how view_) -> cell {

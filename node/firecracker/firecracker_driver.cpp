@@ -53,7 +53,7 @@ firecracker_vmm_parts parts_of(const firecracker_driver_settings& settings,
   const auto found =
     find_programs(programs_for(settings, plan)).value_or(programs{});
   auto parts = firecracker_vmm_parts{
-    .replacement = guarding(found, plan.directory, record.api, plan.leash_pid),
+    .replacement = guarding(found, plan, record.api),
     .process = record.process(),
     .vm = x,
     .contract = record.contract,

@@ -106,13 +106,13 @@ expected<programs> find_programs(programs wanted) {
   return wanted;
 }
 
-qemu::keeper_command guarding(const programs& found,
-                              const std::string& directory,
-                              const std::string& socket, int leash_pid) {
+qemu::keeper_command guarding(const programs& found, const start_plan& plan,
+                              const std::string& socket) {
   return {.keeper = found.keeper,
-          .directory = directory,
+          .directory = plan.directory,
           .watchdog = keeper::api_socket_prefix + socket,
-          .leash_pid = leash_pid};
+          .leash_pid = plan.leash_pid,
+          .output_bytes = plan.output_bytes};
 }
 
 expected<launched> launch(const programs& found, const start_plan& plan,
@@ -120,7 +120,7 @@ expected<launched> launch(const programs& found, const start_plan& plan,
   // Firecracker refuses a socket that exists, and one that is left here is
   // of a process that has ended.
   ::unlink((plan.directory + "/" + api_socket).c_str());
-  auto command = guarding(found, plan.directory, api_socket, plan.leash_pid);
+  auto command = guarding(found, plan, api_socket);
   command.vmm = {found.firecracker, "--api-sock", api_socket};
   command.record = vm_record_file;
   command.log = vmm_log;

@@ -44,6 +44,11 @@ status start_keeper(const keeper_command& command, deadline_point until) {
     argv.insert(argv.end(), {"--log", command.log});
   if (command.leash_pid > 0)
     argv.insert(argv.end(), {"--leash", fmt::format("{}", command.leash_pid)});
+  if (command.output_bytes > 0)
+    argv.insert(argv.end(),
+                {"--output", fmt::format("{}", command.output_bytes)});
+  if (command.uid > 0)
+    argv.insert(argv.end(), {"--uid", fmt::format("{}", command.uid)});
   if (!command.vmm.empty()) {
     argv.push_back("--");
     argv.insert(argv.end(), command.vmm.begin(), command.vmm.end());

@@ -43,6 +43,8 @@ struct keeper_command {
   std::string space = {};     // their network namespace; empty: ours
   std::string log = {};       // file of what the VM says; empty: qemu.log
   int leash_pid = 0;
+  uint64_t output_bytes = 0;         // kept of what the VM prints; 0: all of it
+  uint32_t uid = 0;                  // the VM takes this user; 0: it does not
   std::vector<std::string> vmm = {}; // empty: guard a VM that runs already
 };
 

@@ -218,6 +218,7 @@ machine machine_of(const config::sandbox_section& spec,
 std::vector<std::string> command_line(const machine& x, const launch& where) {
   auto out = argument_list{where.qemu};
   add_machine(out, x, where);
+  out.add_all(where.confinement);
   add_consoles(out, x);
   add_agent(out, x);
   add_network(out, x);

@@ -13,10 +13,12 @@
 #include "node/qemu/host_facts.hpp"
 #include "node/qemu/keeper_watch.hpp"
 #include "node/qemu/overlay_file.hpp"
+#include "node/qemu/qemu_facts.hpp"
 #include "node/qemu/qemu_vmm.hpp"
 #include "node/qemu/unix_socket.hpp"
 #include "node/qemu/vm_end.hpp"
 #include "node/qemu/vm_launch.hpp"
+#include "node/qemu/vm_owner.hpp"
 #include "node/qemu/vm_record.hpp"
 
 namespace forkfleet {
@@ -132,6 +134,10 @@ qemu_driver::shared::command(const start_plan& plan,
   auto layers = make_layers(plan, x);
   if (!layers)
     return tl::unexpected(layers.error());
+  // Without the library it would lose its leash, and keep its snapshot open
+  // for writing.
+  const auto uid = found->preload.empty() ? 0 : vm_uid_of(plan.directory);
+  const auto confinement = confinement_words(facts_of(found->qemu), uid);
   auto result = keeper_command{
     .keeper = found->keeper,
     .directory = plan.directory,
@@ -142,8 +148,10 @@ qemu_driver::shared::command(const start_plan& plan,
     .space = plan.network.space.empty() ? std::string{}
                                         : space_path(plan.network.space),
     .leash_pid = plan.leash_pid,
+    .output_bytes = plan.output_bytes,
+    .uid = uid,
     .vmm = command_line(x, {found->qemu, record.memory_path, std::move(*layers),
-                            planned.images})};
+                            planned.images, confinement})};
   if (!plan.snapshot || plan.snapshot->memory.is_flat())
     return result;
   if (result.preload.empty())
@@ -300,7 +308,8 @@ vmm_ptr qemu_driver::shared::make_vmm(const start_plan& plan,
   parts.replacement = {.keeper = found ? found->keeper : std::string{},
                        .directory = plan.directory,
                        .watchdog = record.watchdog,
-                       .leash_pid = plan.leash_pid};
+                       .leash_pid = plan.leash_pid,
+                       .output_bytes = plan.output_bytes};
   parts.arenas = arenas;
   parts.pauses = pauses;
   parts.directory = plan.directory;

@@ -319,7 +319,10 @@ expected<capture_result> qemu_vmm::drain(deadline_point until) {
   if (result) {
     result->warnings = warnings_;
     result->reason = reason_;
-    result->disks = layers_.take();
+    auto disks = layers_.take();
+    if (!disks)
+      return tl::unexpected(disks.error());
+    result->disks = std::move(*disks);
     drained_by_tracker_ = method_->is_tracked();
     method_.reset();
   }

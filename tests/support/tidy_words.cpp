@@ -146,6 +146,7 @@ const std::vector<coverage>& coverages() {
     {"node/host_worker.cpp", "tests/simulation/"},
     {"node/keeper/", "tests/node/qemu_safety_test.cpp"},
     {"node/node_rollback.cpp", "tests/node/node_switch_test.cpp"},
+    {"node/preload/own_user.cpp", "tests/node/qemu_confinement_test.cpp"},
     {"node/qemu/", "tests/node/qemu_branch_test.cpp"},
     {"node/sandbox", "tests/simulation/"},
     {"node/snapshot_worker.cpp", "tests/simulation/"},
