@@ -135,6 +135,7 @@ struct snapshot_info {
   std::vector<std::string> labels = {};
   std::string note = {};
   sandbox_limits limits = {};
+  std::string subject = {};
 
   friend bool operator==(const snapshot_info&, const snapshot_info&) = default;
   static constexpr schema::about about{"snapshot_info", "One sealed snapshot."};
@@ -171,6 +172,8 @@ struct snapshot_info {
       schema::field("note", &snapshot_info::note, "What people say of it."),
       schema::field("limits", &snapshot_info::limits,
                     "What its source was limited to: a child is, too."),
+      schema::field("subject", &snapshot_info::subject,
+                    "Who asked for it; empty: nobody knows any more."),
     };
   }
 };
@@ -185,6 +188,7 @@ struct restore_request {
   restore_wait wait = restore_wait::automatic;
   child_input input = {};
   sandbox_limits limits = {};
+  std::string subject = {};
 
   friend bool operator==(const restore_request&,
                          const restore_request&) = default;
@@ -209,6 +213,9 @@ struct restore_request {
                     "What the child is given of its own."),
       schema::field("limits", &restore_request::limits,
                     "What its VM may take; what is 0 is as its source's."),
+      schema::field("subject", &restore_request::subject,
+                    "Who asks, as the coordinator saw it.",
+                    schema::need::optional, schema::access::internal),
     };
   }
 };
@@ -221,6 +228,7 @@ struct restore_report {
   sandbox_info sandbox = {};
   microseconds total{0};
   microseconds started{0};
+  std::string subject = {};
 
   friend bool operator==(const restore_report&,
                          const restore_report&) = default;
@@ -238,6 +246,8 @@ struct restore_report {
                     "From the request to the answer."),
       schema::field("started_us", &restore_report::started,
                     "From the request to the running VM; 0: not yet."),
+      schema::field("subject", &restore_report::subject,
+                    "Who asked for it; empty: nobody knows any more."),
     };
   }
 };

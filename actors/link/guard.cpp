@@ -37,9 +37,9 @@ public:
 
   expected<uint16_t> listen(const link_endpoint& where, const tls_material& tls,
                             accepted then) {
-    auto on_socket = [this, then = std::move(then)](
-                       tcp::socket socket, const tls_context& context) {
-      receive(std::move(socket), context, then);
+    auto on_socket = [this, then = std::move(then)](net_socket socket,
+                                                    const door& how) {
+      receive(std::move(socket), how, then);
     };
     auto made = std::make_shared<listener>(core_, io_, std::move(on_socket));
     auto port = made->open(where, tls);
@@ -55,7 +55,8 @@ public:
             std::chrono::milliseconds limit, dial_events then) {
     auto& limits = core_.limits;
     const auto time = dialer::limits{.connect = std::min(limits.connect, limit),
-                                     .whole = std::min(limits.dial, limit)};
+                                     .whole = std::min(limits.dial, limit),
+                                     .open_loopback = limits.open_loopback};
     auto made = std::make_shared<dialer>(
       io_, std::move(where), std::move(tls), time,
       [this, number, then = std::move(then)](auto outcome) {
@@ -75,6 +76,18 @@ public:
       const auto at = dials_.find(number);
       if (at != dials_.end())
         end(at->second, {ec::interrupted, "dropped for another dial"});
+    });
+  }
+
+  void deny(std::vector<std::string> entries) {
+    const auto lock = std::lock_guard{ending_mutex_};
+    if (is_ending_)
+      return;
+    asio::post(io_, [this, entries = std::move(entries)] {
+      core_.denied.deny(entries);
+      for (const auto& x : sessions_)
+        if (const auto open = x.lock())
+          open->judge_again();
     });
   }
 
@@ -107,8 +120,7 @@ private:
       connected->close(ending::closed, why);
   }
 
-  void receive(tcp::socket socket, const tls_context& context,
-               const accepted& then) {
+  void receive(net_socket socket, const door& how, const accepted& then) {
     auto made = std::make_shared<session>(
       core_, io_, std::make_unique<peer_stream>(std::move(socket)),
       session::events{.ready = then, .closed = nullptr});
@@ -116,7 +128,7 @@ private:
     sessions_.erase(std::remove_if(sessions_.begin(), sessions_.end(), is_over),
                     sessions_.end());
     sessions_.push_back(made);
-    made->accept(context);
+    made->accept(how);
   }
 
   void on_dialled(uint64_t number, expected<dialer::stream_ptr> outcome,
@@ -206,6 +218,14 @@ void guard::drop(uint64_t dial) {
 
 std::string guard::identity_of(std::string_view node) const {
   return impl_->core().peers.identity_of(node);
+}
+
+access_subject guard::subject_of(std::string_view node) const {
+  return impl_->core().subjects.who_is(node);
+}
+
+void guard::deny(std::vector<std::string> entries) {
+  impl_->deny(std::move(entries));
 }
 
 link_counters guard::counters() const {

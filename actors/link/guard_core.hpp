@@ -11,7 +11,9 @@
 #include <string_view>
 
 #include "actors/error.hpp"
+#include "actors/link/access_list.hpp"
 #include "actors/link/limits.hpp"
+#include "actors/link/subject_book.hpp"
 
 namespace forkfleet {
 
@@ -62,6 +64,8 @@ struct guard_core {
   std::string own_node;
   guard_counts counts;
   peer_book peers;
+  access_list denied;
+  subject_book subjects;
 
   /// Counts a connection's end and logs a refusal; of many refusals in a
   /// short time only some, and their number.
