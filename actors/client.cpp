@@ -81,7 +81,7 @@ class client::impl {
 public:
   explicit impl(client_settings settings)
     : settings_(std::move(settings)), config_({.threads = 1}), system_(config_),
-      link_(system_),
+      link_(system_, settings_.limits),
       connector_(link_.connector(settings_.coordinator, settings_.tls)) {
     // nop
   }

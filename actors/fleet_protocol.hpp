@@ -216,6 +216,7 @@ struct fleet_event {
   std::string stage = {};
   microseconds elapsed{0};
   std::string detail = {};
+  std::string subject = {};
 
   friend bool operator==(const fleet_event&, const fleet_event&) = default;
   static constexpr schema::about about{"fleet_event",
@@ -240,6 +241,8 @@ struct fleet_event {
                     "stood still."),
       schema::field("detail", &fleet_event::detail,
                     "The outcome, or what else there is to say."),
+      schema::field("subject", &fleet_event::subject,
+                    "Who asked for it, of what somebody asked for."),
     };
   }
 };

@@ -56,8 +56,8 @@ expected<join_kind> admit_hello(coordinator_pointer self,
     return fail(ec::invalid_request,
                 fmt::format("epoch_seen is {}, which no coordinator gave out",
                             hello.epoch_seen));
-  if (st.may_speak_for)
-    if (auto may = st.may_speak_for(handle, hello.host); !may)
+  if (st.access.may_speak_for)
+    if (auto may = st.access.may_speak_for(handle, hello.host); !may)
       return tl::unexpected{may.error()};
   return st.nodes.join(hello, self->clock().now());
 }

@@ -13,8 +13,8 @@
 #include "actors/network_protocol.hpp"
 #include "actors/sandbox_protocol.hpp"
 #include "config/fleet_file.hpp"
-#include "node/host_images.hpp"
 #include "node/console_ring.hpp"
+#include "node/host_images.hpp"
 #include "node/snapshot_store.hpp"
 #include "node/vmm.hpp"
 

@@ -146,8 +146,8 @@ status fill_storage(node_services& services, const data_directory_ptr& data,
                         .records = *records,
                         .leash_pid = options.leash_pid,
                         .networks = services.networks.get(),
-                         .console_bytes = services.console_bytes,
-                         .threads = adoption_threads});
+                        .console_bytes = services.console_bytes,
+                        .threads = adoption_threads});
   if (found.outcome)
     return tl::unexpected(found.outcome);
   for (const auto& name : (*store)->recover())

@@ -199,6 +199,9 @@ struct access_state {
   std::deque<key> ready = {}; // lines with work and without a worker
   std::size_t waiting = 0;    // workers with a line that was silent
   bool is_reminded = false;   // that connections are to be let go
+  /// The digests of the starts of programs, by their ids; the latest.
+  std::map<operation_id, std::string> starts = {};
+  std::deque<operation_id> start_order = {}; // oldest first; exactly these
 };
 
 /// One VM takes the place of another under a name.

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "actors/log.hpp"
+#include "actors/same_request.hpp"
 #include "node/agent/guest_access.hpp"
 #include "node/console_piece.hpp"
 #include "node/host_worker.hpp"
@@ -21,6 +22,9 @@ namespace {
 
 /// An agent is let go when nobody asked it for so long.
 constexpr auto keep_limit = std::chrono::seconds{2};
+
+/// As many starts of programs are remembered.
+constexpr std::size_t starts_max = 4096;
 
 /// What a worker does with a guest, or with its console.
 template <class Report>
@@ -192,6 +196,28 @@ caf::result<Report> run_in_guest(node_pointer self, const Request& request,
                      });
 }
 
+/// operation_conflict when the program's id started another one before.
+status note_start(node_pointer self, const exec_request& request) {
+  if (request.action != exec_action::start)
+    return {};
+  auto& access = self->state.access;
+  const auto digest = request_digest(request);
+  const auto [known, is_new] =
+    access.starts.try_emplace(request.operation, digest);
+  if (!is_new)
+    return known->second == digest
+             ? status{}
+             : tl::unexpected{conflict_of(request.operation,
+                                          "sandbox, arguments, environment, "
+                                          "directory, has_input or limit_ms")};
+  access.start_order.push_back(request.operation);
+  if (access.start_order.size() <= starts_max)
+    return {};
+  access.starts.erase(access.start_order.front());
+  access.start_order.pop_front();
+  return {};
+}
+
 } // namespace
 
 caf::result<exec_report> on_exec(node_pointer self,
@@ -205,6 +231,8 @@ caf::result<exec_report> on_exec(node_pointer self,
     log::info("exec.asked", {{"operation", request.operation},
                              {"sandbox", request.sandbox},
                              {"action", schema::name_of(request.action)}});
+  if (auto fine = note_start(self, request); !fine)
+    return to_caf_error(fine.error());
   return run_in_guest<exec_report>(self, request, do_exec);
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "actors/log.hpp"
+#include "actors/same_request.hpp"
 #include "node/agent/identity.hpp"
 #include "node/child_birth.hpp"
 #include "node/host_worker.hpp"
@@ -74,6 +75,7 @@ sandbox_record record_for(node_pointer self, const restore_request& request) {
   auto record = child_record(self, request.sandbox, request.operation,
                              self->state.snapshots.at(request.tag));
   record.limits = limits_of_child(self, request);
+  record.asked = request_digest(request);
   return record;
 }
 
@@ -251,10 +253,9 @@ status check(node_pointer self, const restore_request& request) {
 /// Why a repeated `request` cannot be answered.
 status check_repeated(const known_restore& known,
                       const restore_request& request) {
-  if (known.request.tag != request.tag
-      || known.request.sandbox != request.sandbox)
-    return fail(ec::invalid_request,
-                request.operation.value + " was used for another restore");
+  if (const auto field = differing_field(known.request, request);
+      !field.empty())
+    return tl::unexpected{conflict_of(request.operation, field)};
   if (known.waiting.size() >= waiters_max)
     return fail(ec::node_busy, std::to_string(waiters_max)
                                  + " requests wait for "
@@ -284,7 +285,12 @@ caf::result<restore_report> on_restore(node_pointer self,
     return to_caf_error(epoch.error());
   const auto it = st.restores.find(request.operation);
   const bool is_fresh = it == st.restores.end();
-  if (const auto* child = is_fresh ? child_of(self, request) : nullptr)
+  const auto* child = is_fresh ? child_of(self, request) : nullptr;
+  if (child && !child->record.asked.empty()
+      && child->record.asked != request_digest(request))
+    return to_caf_error(
+      conflict_of(request.operation, "wait, input or limits"));
+  if (child)
     return restore_report{.operation = request.operation,
                           .tag = request.tag,
                           .sandbox = child->info};

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "actors/log.hpp"
+#include "actors/same_request.hpp"
 #include "node/child_birth.hpp"
 #include "node/node_switch.hpp"
 #include "node/sandbox_switch.hpp"
@@ -145,7 +146,8 @@ caf::result<restore_report> on_rollback(node_pointer self,
   auto& st = self->state;
   if (auto epoch = uplink::obey(self, request.epoch); !epoch)
     return to_caf_error(epoch.error());
-  if (auto known = answer_known(self, request.operation))
+  if (auto known =
+        answer_known(self, request.operation, request_digest(request)))
     return std::move(*known);
   if (auto fine = check(self, request); !fine)
     return to_caf_error(fine.error());
@@ -167,6 +169,7 @@ caf::result<restore_report> on_rollback(node_pointer self,
   run->record.branches = old.record.branches;
   run->record.life = old.record.life + 1;
   run->record.switched_by = request.operation;
+  run->record.switch_asked = request_digest(request);
   run->record.limits = old.record.limits;
   run->old_network = old.record.network;
   if (auto fine = admit_vm(self, run->record, true); !fine)
@@ -193,7 +196,8 @@ caf::result<restore_report> on_promote(node_pointer self,
   auto& st = self->state;
   if (auto epoch = uplink::obey(self, request.epoch); !epoch)
     return to_caf_error(epoch.error());
-  if (auto known = answer_known(self, request.operation))
+  if (auto known =
+        answer_known(self, request.operation, request_digest(request)))
     return std::move(*known);
   if (auto fine = check(self, request); !fine)
     return to_caf_error(fine.error());
@@ -217,6 +221,7 @@ caf::result<restore_report> on_promote(node_pointer self,
   run->record.place = place_of(child.record);
   run->record.life = 1;
   run->record.switched_by = request.operation;
+  run->record.switch_asked = request_digest(request);
   if (const auto old = st.sandboxes.find(source); old != st.sandboxes.end()) {
     run->record.life = old->second.record.life + 1;
     run->old_network = old->second.record.network;

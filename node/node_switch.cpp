@@ -10,6 +10,7 @@
 
 #include "actors/fault.hpp"
 #include "actors/log.hpp"
+#include "actors/same_request.hpp"
 #include "node/child_birth.hpp"
 #include "node/host_worker.hpp"
 #include "node/uplink.hpp"
@@ -20,6 +21,9 @@ namespace {
 
 constexpr auto stop_limit = std::chrono::seconds{60};
 constexpr auto release_limit = std::chrono::seconds{60};
+
+/// What one of two switches with one id may say that the other does not.
+constexpr const char* switch_fields = "sandbox, tag or force";
 
 bool is_promotion(const switch_run& run) {
   return !run.from.empty();
@@ -211,13 +215,17 @@ std::set<sandbox_id> places_in_use(node_pointer self) {
 }
 
 std::optional<caf::result<restore_report>>
-answer_known(node_pointer self, const operation_id& operation) {
+answer_known(node_pointer self, const operation_id& operation,
+             const std::string& asked) {
   auto& st = self->state;
   if (operation.empty())
     return {};
   if (const auto found = st.switches.running.find(operation);
       found != st.switches.running.end()) {
     auto& run = *found->second;
+    if (run.record.switch_asked != asked)
+      return caf::result<restore_report>{
+        to_caf_error(conflict_of(operation, switch_fields))};
     if (run.waiting.size() >= waiters_max)
       return caf::result<restore_report>{to_caf_error(
         ec::node_busy,
@@ -231,6 +239,10 @@ answer_known(node_pointer self, const operation_id& operation) {
   });
   if (done == st.sandboxes.end())
     return {};
+  const auto& before = done->second.record.switch_asked;
+  if (!before.empty() && before != asked)
+    return caf::result<restore_report>{
+      to_caf_error(conflict_of(operation, switch_fields))};
   return caf::result<restore_report>{
     restore_report{.operation = operation,
                    .tag = done->second.record.parent,

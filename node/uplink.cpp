@@ -109,8 +109,15 @@ void send_item(node_pointer self, const Message& message) {
         pump(self);
       },
       [self, connection](const caf::error& error) {
-        if (self->state.uplink.connection == connection)
-          lost(self, to_string(from_caf_error(error)));
+        if (self->state.uplink.connection != connection)
+          return;
+        // Who is not there is waited for; a refusal needs a person.
+        const auto why = from_caf_error(error);
+        if (group_of(why.code) == ec_group::fix_request)
+          log::warn(
+            "connection.refused",
+            {{"host", self->state.settings.host.value}, {"reason", why}});
+        lost(self, to_string(why));
       });
 }
 

@@ -5,7 +5,9 @@ forkfleet_tests(qemu_tests VM LIBRARIES forkfleet_scratch forkfleet_guest
   node/qemu_attach_test.cpp
   node/qemu_branch_test.cpp
   node/qemu_chain_test.cpp
+  node/qemu_confinement_test.cpp
   node/qemu_disk_test.cpp
+  node/qemu_end_test.cpp
   node/qemu_inventory_test.cpp
   node/qemu_memory_test.cpp
   node/qemu_port_test.cpp

@@ -46,6 +46,9 @@ std::string_view advice(ec code) {
     case ec::vmm_unreachable:
     case ec::vmm_gone:
       return "see the sandbox's note: forkfleet ls -o wide";
+    case ec::operation_conflict:
+      return "give each request an operation id of its own; a retry repeats "
+             "its request exactly";
     case ec::none:
     case ec::invalid_request:
     case ec::unsupported:

@@ -69,7 +69,9 @@ std::string names(const std::vector<host_name>& hosts) {
 std::string summary(const config::fleet_file& fleet, const fleet_plan& plan) {
   auto text = fmt::format("fleet {} is up: ", fleet.name);
   text += plan.has_coordinator ? "coordinator on " : "coordinator elsewhere, ";
-  text += fleet.coordinator.listen.to_string();
+  const auto& listen = fleet.coordinator.listen;
+  text += listen.empty() ? to_string(settings_of(fleet).coordinator)
+                         : listen.to_string();
   if (!plan.hosts.empty())
     text += "; nodes " + names(plan.hosts);
   if (!plan.elsewhere.empty())

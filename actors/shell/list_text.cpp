@@ -184,6 +184,7 @@ table snapshot_table(const std::vector<snapshot_info>& snapshots,
      }},
     {{"LABELS"}, [](in x, how) -> cell { return join_labels(x.labels); }},
     {{"NOTE"}, [](in x, how) -> cell { return x.note; }, true},
+    {{"BY"}, [](in x, how) -> cell { return x.subject; }, true},
     {{"METHOD"}, [](in x, how) -> cell { return x.method; }, true},
     {{"DRIVER"}, [](in x, how) -> cell { return x.driver; }, true},
     {{"PARENT"}, [](in x, how) -> cell { return x.parent.value; }, true},
@@ -211,6 +212,7 @@ std::string event_line(const fleet_event& x, const list_view& view) {
   add("stage", x.stage);
   if (x.elapsed.count() > 0)
     add("elapsed", duration_text(x.elapsed, view.utf8));
+  add("subject", x.subject);
   add("detail", x.detail);
   return printable(line);
 }

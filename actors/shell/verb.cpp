@@ -63,8 +63,8 @@ const std::vector<verb>& all_verbs() {
           switch_verbs, exec_verbs,     copy_verbs,   console_verbs,
           wait_verbs,   removal_verbs,  fork_verbs,   lineage_verbs,
           label_verbs,  snapshot_verbs, fsck_verbs,   doctor_verbs,
-          event_verbs,  send_verbs,     config_verbs, pki_verbs,
-          bench_verbs,  version_verbs})
+          event_verbs,  audit_verbs,    send_verbs,   config_verbs,
+          pki_verbs,    bench_verbs,    version_verbs})
       for (auto& x : group())
         result.push_back(std::move(x));
     for (auto& x : result)

@@ -38,7 +38,7 @@ status take_option(const std::string& name, const std::string& value,
     {"--directory", &result.directory}, {"--watchdog", &result.watchdog},
     {"--preload", &result.preload},     {"--overlay", &result.overlay},
     {"--record", &result.record},       {"--cgroup", &result.cgroup},
-    {"--netns", &result.space},        {"--log", &result.log}};
+    {"--netns", &result.space},         {"--log", &result.log}};
   const auto found = texts.find(name);
   if (found == texts.end())
     return fail(ec::invalid_request, name + ": unknown option");

@@ -65,7 +65,8 @@ journal_entry intent(const branch_request& request) {
           .report = {.operation = request.operation,
                      .sandbox = request.sandbox,
                      .tag = request.tag,
-                     .mode = request.mode}};
+                     .mode = request.mode,
+                     .subject = request.subject}};
 }
 
 } // namespace

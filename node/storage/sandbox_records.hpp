@@ -32,6 +32,8 @@ struct sandbox_record {
   sandbox_id place = {};        // empty: the id
   uint64_t life = 0;
   operation_id switched_by = {};
+  std::string asked = {};        // digest of the restore
+  std::string switch_asked = {}; // digest of the switch
 
   friend bool operator==(const sandbox_record&,
                          const sandbox_record&) = default;
@@ -71,6 +73,10 @@ struct sandbox_record {
             "Of two finished records under one name, the higher has it."),
       field("switched_by", &sandbox_record::switched_by,
             "The rollback or promotion that gave it its name."),
+      field("asked", &sandbox_record::asked,
+            "The digest of the request that made it."),
+      field("switch_asked", &sandbox_record::switch_asked,
+            "The digest of the request that gave it its name."),
     };
   }
 };

@@ -23,7 +23,7 @@ die() {
 }
 
 ours=(forkfleet forkfleet-coordinator forkfleet-node forkfleet-keeper
-  forkfleet-fsck libforkfleet-preload.so)
+  forkfleet-fsck forkfleet-doctor libforkfleet-preload.so)
 tools=(/usr/bin/qemu-system-x86_64 /usr/bin/qemu-img /usr/bin/jq
   /usr/bin/setpriv /sbin/mkfs.ext4)
 first_modules=(kvm-amd tun veth loop overlay)

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <random>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "actors/link/endpoint.hpp"
 #include "actors/link/frame.hpp"
@@ -88,7 +89,25 @@ std::vector<attack> first_frames() {
 
 } // namespace
 
+void raw_peer::connect_locally(const std::string& path) {
+  auto where = sockaddr_un{};
+  where.sun_family = AF_UNIX;
+  if (path.size() >= sizeof where.sun_path)
+    return;
+  path.copy(where.sun_path, path.size());
+  auto made = owned_fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  const auto limit = timeval{.tv_sec = patience_ms / 1000, .tv_usec = 0};
+  ::setsockopt(made.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  ::setsockopt(made.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  if (::connect(made.get(), reinterpret_cast<const sockaddr*>(&where),
+                sizeof where)
+      == 0)
+    socket_ = std::move(made);
+}
+
 raw_peer::raw_peer(const std::string& address, uint16_t port) {
+  if (address.starts_with('/'))
+    return connect_locally(address);
   auto where = sockaddr_in{};
   where.sin_family = AF_INET;
   where.sin_port = htons(port);

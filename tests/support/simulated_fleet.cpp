@@ -131,7 +131,7 @@ void simulated_fleet::start_coordinator() {
                                        .seed = w.dice(~uint64_t{0})};
   for (const auto& node : nodes)
     settings.hosts.push_back(node.host);
-  coordinator_handle = w.spawn(coordinator, settings, hello_check{});
+  coordinator_handle = w.spawn(coordinator, settings, coordinator_access{});
   coordinator_is_up = true;
 }
 
