@@ -48,6 +48,12 @@ exit_code exit_code_of(ec code) {
   return exit_code::failed;
 }
 
+exit_code removal_code_of(ec code) {
+  return code == ec::invalid_request || code == ec::node_busy
+           ? exit_code::conflict
+           : exit_code_of(code);
+}
+
 exit_code exit_code_of(const std::vector<ec>& outcomes) {
   const auto is_failure = [](ec x) { return x != ec::none; };
   const auto first = std::find_if(outcomes.begin(), outcomes.end(), is_failure);

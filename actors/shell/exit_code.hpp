@@ -31,6 +31,10 @@ enum class exit_code : int {
 /// What the tool ends with when all that went wrong is `code`.
 exit_code exit_code_of(ec code);
 
+/// The same where something was to be removed: that it is in use, now or by
+/// what is made of it, is a conflict.
+exit_code removal_code_of(ec code);
+
 /// What the tool ends with after several tries with these outcomes: `done`
 /// when all went well, `partly` when some did, else the first failure's.
 exit_code exit_code_of(const std::vector<ec>& outcomes);

@@ -113,12 +113,12 @@ exit_code run_cascade(session& io, const config::invocation& given,
   if (given.has("yes"))
     run_steps(fleet, limit, x);
   print_cascade(io, given, x);
-  if (x.outcome)
-    return tell(io, given, x.outcome,
-                std::to_string(left_in(x)) + " of "
-                  + std::to_string(x.steps.size())
-                  + " are left, and what is left is whole; run it again to go "
-                    "on");
+  if (x.outcome) {
+    tell(io, given, x.outcome,
+         std::to_string(left_in(x)) + " of " + std::to_string(x.steps.size())
+           + " are left, and what is left is whole; run it again to go on");
+    return removal_code_of(x.outcome.code);
+  }
   if (given.has("yes") || given.has("dry-run"))
     return exit_code::done;
   note(io, "nothing was done; give --yes to do all of it");
@@ -139,8 +139,10 @@ exit_code run_rm(session& io, const config::invocation& given) {
     return run_cascade(io, given, reached->fleet, tag);
   const auto answer =
     reached->fleet.ask<done>(remove_request{.tag = tag}, timeout_of(given));
-  if (!answer)
-    return tell(io, given, answer.error());
+  if (!answer) {
+    const auto code = tell(io, given, answer.error());
+    return is_valid(tag) ? removal_code_of(answer.error().code) : code;
+  }
   if (const auto format = format_of(given); is_json(format))
     print_json(io, format, schema::to_json(*answer));
   else
@@ -166,8 +168,9 @@ std::vector<verb> removal_verbs() {
                      "forkfleet rm try-a --cascade --dry-run",
                      "forkfleet rm try-a --cascade --yes"},
         .details = "A snapshot that something needs is not removed without "
-                   "--cascade; forkfleet why-kept tells what that is. A "
-                   "cascade that failed half-way can be run again."},
+                   "--cascade, and we end with 6; forkfleet why-kept "
+                   "tells what that is. A cascade that failed half-way can be "
+                   "run again."},
      .run = run_rm}};
 }
 

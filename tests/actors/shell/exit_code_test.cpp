@@ -19,7 +19,9 @@ TEST_CASE("the documented numbers never move", "[actors][shell][exit_code]") {
   CHECK(static_cast<int>(exit_code::no_capacity) == 8);
   CHECK(static_cast<int>(exit_code::partly) == 9);
   CHECK(static_cast<int>(exit_code::findings) == 10);
+  CHECK(static_cast<int>(exit_code::hung_up) == 129);
   CHECK(static_cast<int>(exit_code::interrupted) == 130);
+  CHECK(static_cast<int>(exit_code::terminated) == 143);
 }
 
 TEST_CASE("each error ends the tool by what a script does next",
@@ -35,6 +37,15 @@ TEST_CASE("each error ends the tool by what a script does next",
   CHECK(exit_code_of(ec::node_down) == exit_code::unreachable);
   CHECK(exit_code_of(ec::deadline_exceeded) == exit_code::unreachable);
   CHECK(exit_code_of(ec::guest_stuck) == exit_code::failed);
+}
+
+TEST_CASE("what is in use is a conflict to who removes it",
+          "[actors][shell][exit_code]") {
+  using shell::removal_code_of;
+  CHECK(removal_code_of(ec::invalid_request) == exit_code::conflict);
+  CHECK(removal_code_of(ec::node_busy) == exit_code::conflict);
+  CHECK(removal_code_of(ec::unknown_snapshot) == exit_code::not_found);
+  CHECK(removal_code_of(ec::node_down) == exit_code::unreachable);
 }
 
 TEST_CASE("no failure ends the tool as if all were well",
