@@ -24,6 +24,10 @@ constexpr auto probe_limit = std::chrono::seconds{5};
 constexpr auto stop_limit = std::chrono::seconds{20};
 constexpr auto resume_limit = std::chrono::seconds{10};
 
+/// A child may end as soon as it runs: the tool tells so after a second.
+constexpr uint8_t early_look = 1;
+constexpr auto early_look_after = std::chrono::milliseconds{800};
+
 void tell_node(self_ptr self) {
   self->send(self->state.setup.node, self->state.setup.info);
 }
@@ -231,11 +235,12 @@ void look_ended(self_ptr self, const host_answer& answer) {
 }
 
 /// Looks at the VM unless somebody is at work on it.
-void on_tick(self_ptr self) {
+void on_tick(self_ptr self, const tick& which) {
   auto& st = self->state;
   if (st.setup.info.state == sandbox_state::gone || st.stopping)
     return;
-  self->delayed_send(self, caf::timespan{st.setup.probe_interval}, tick{});
+  if (which.which != early_look)
+    self->delayed_send(self, caf::timespan{st.setup.probe_interval}, tick{});
   if (st.look || !st.branching.empty())
     return;
   st.look = std::make_shared<std::atomic_flag>();
@@ -265,11 +270,14 @@ sandbox_actor::behavior_type sandbox(self_ptr self, sandbox_setup setup) {
   self->state.setup = std::move(setup);
   self->delayed_send(self, caf::timespan{self->state.setup.probe_interval},
                      tick{});
+  if (self->state.setup.info.origin == sandbox_origin::restored)
+    self->delayed_send(self, caf::timespan{early_look_after},
+                       tick{.which = early_look});
   return {
     [self](const branch_order& order) { return on_branch(self, order); },
     [self](const stop_request& request) { return on_stop(self, request); },
     [self](const release_request&) { return on_release(self); },
-    [self](const tick&) { on_tick(self); },
+    [self](const tick& x) { on_tick(self, x); },
   };
 }
 

@@ -10,8 +10,9 @@
 
 namespace forkfleet::shell {
 
-/// How long a child without an agent must run to count.
-inline constexpr milliseconds child_watch{1000};
+/// How long a child without an agent must run to count, with the time that its
+/// node takes to look at it and to tell.
+inline constexpr milliseconds child_watch{1200};
 
 /// Whether all that is known of a child is that its VM was started.
 bool is_unproved(const expected<restore_report>& x);

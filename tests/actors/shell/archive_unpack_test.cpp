@@ -131,7 +131,7 @@ TEST_CASE_METHOD(unpack_fixture, "no name leads out of the directory",
     member{"/dir/evil"}, member{"../evil"}, member{"dir/../../evil"},
     member{"./dir/../evil"}, member{"evil"}, member{"./other/evil"},
     member{place.path + "/evil"}, member{"dir", AE_IFLNK, place.path},
-    member{"dir", AE_IFREG, "no directory"}, member{""},
+    member{"dir", AE_IFREG, "no directory"},
     member{"dir/hard", AE_IFREG, "../tar", 0644, true},
     member{"dir/hard", AE_IFREG, "/etc/passwd", 0644, true},
     member{"dir/" + std::string(300, 'x')});
@@ -150,7 +150,7 @@ TEST_CASE_METHOD(unpack_fixture, "no link is followed, and none leads out",
                  "[actors][shell][copy][safety]") {
   fs::create_directory(place.path + "/outside");
   const std::string target =
-    GENERATE("../../outside", "/tmp", "../..", "a/../..", "self/../..", "..",
+    GENERATE("../../outside", "../", "../..", "a/../..", "self/../..", "..",
              "a/b/../../../..");
   write({{"dir/self", AE_IFLNK, "."},
          {"dir/out", AE_IFLNK, target},
