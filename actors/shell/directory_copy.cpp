@@ -244,13 +244,16 @@ expected<copy_result> fetch_directory(guest_line& guest,
                                    "./" + name, archive, known->output);
   if (!bytes)
     return tl::unexpected{bytes.error()};
-  const auto what = unpack(archive, name, place->path().string(), limits,
+  // Apart from the archive, whatever the directory is called.
+  const auto inside = place->path() / "new";
+  fs::create_directory(inside, error);
+  const auto what = unpack(archive, name, inside.string(), limits,
                            [&guest] { return guest.is_stopped(); });
   if (!what)
     return tl::unexpected{what.error()};
-  if (auto given = give_modes(*what, place->path().string()); !given)
+  if (auto given = give_modes(*what, inside.string()); !given)
     return tl::unexpected{given.error()};
-  fs::rename(place->path() / name, target, error);
+  fs::rename(inside / name, target, error);
   if (error)
     return fail(ec::io_failed, target + ": " + error.message());
   if (auto given = give_root_mode(*what, target); !given)
