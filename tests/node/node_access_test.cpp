@@ -106,6 +106,21 @@ TEST_CASE_METHOD(access_fixture, "every request for a guest has an answer",
   CHECK(state().access.lines.empty());
 }
 
+TEST_CASE_METHOD(access_fixture, "a guest that was silent is known by that",
+                 "[node][node_access][safety]") {
+  s1().agent = files.path() + "/no-agent";
+  CHECK(code_of(ask<exec_report>(program())) == ec::vmm_unreachable);
+  const auto& access = state().access;
+  CHECK(access.lines.at({{"s1"}, false}).is_silent);
+  CHECK(access.waiting == 0);
+  // As often as there are workers, and more.
+  for (std::size_t i = 0; i < 2 * node_work::access_hands_max; ++i)
+    CHECK(code_of(ask<exec_report>(program())) == ec::vmm_unreachable);
+  CHECK(access.waiting == 0);
+  CHECK(access.hands.size() == node_work::access_hands_min);
+  CHECK(access.idle.size() == access.hands.size());
+}
+
 TEST_CASE_METHOD(access_fixture, "a node that goes down asks no guest",
                  "[node][node_access]") {
   give_console("text\n");
