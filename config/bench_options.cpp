@@ -178,7 +178,7 @@ verb_entry soak_verb() {
                 limit_option("40m"),
                 results_option()},
     .examples = {"forkfleet bench soak",
-                 "forkfleet bench soak --check 50 --limit 10m"},
+                 "forkfleet bench soak --check 50 --limit 10min"},
     .details = "The guests have two processors, read a disk past all page "
                "caches, and zero, free and exchange pages; some share their "
                "memory. Snapshots that are wrong on purpose must be found "

@@ -29,7 +29,7 @@ public:
   /// with errno, also when it is smaller than a piece.
   bool open(const std::string& path, uint64_t seed);
 
-  /// Reads some piece and compares a word of every sector, each time another.
+  /// Reads some piece and compares a word of every block, each time another.
   void check();
 
   uint64_t checks() const { return checks_; }

@@ -56,7 +56,7 @@ config::sandbox_section spec_of(const guest_plan& plan) {
   if (plan.numbered_disk.empty())
     return spec;
   spec.vcpus = 2;
-  spec.append += " ff.idle=sleep ff.direct=2 ff.churn_mib="
+  spec.append += " ff.idle=sleep ff.direct=3 ff.churn_mib="
                  + std::to_string(plan.memory_mib / 4);
   spec.qemu_arguments = disk_arguments(plan);
   return spec;
@@ -94,7 +94,7 @@ static host_images_ptr images_for(const snapshot_files& files) {
 }
 
 uint64_t ring_mib(const guest_plan& plan) {
-  const auto share = plan.numbered_disk.empty() ? 2 : 8;
+  const auto share = plan.numbered_disk.empty() ? 2 : 32;
   return std::min<uint64_t>(plan.memory_mib / share, 384);
 }
 

@@ -26,7 +26,7 @@ using clock = std::chrono::steady_clock;
 constexpr uint64_t disk_bytes = 32u << 20;
 constexpr uint64_t rounds_per_vm = 5;
 // A torn child is not torn each time: what was in flight differs.
-constexpr int control_tries = 20;
+constexpr int control_tries = 40;
 
 /// One kind of VM, and the ways that it is captured.
 struct soak_kind {
@@ -142,13 +142,19 @@ void soak::control_direct() {
   auto& control = results_.controls.emplace_back();
   control.name = "a disk with cache.direct is overlooked, and memory tracked";
   ::setenv(fault_variable, "fail:survey.direct", 1);
-  auto vm = vm_captures::start(driver_, *place_, guest_of(soak_kinds()[0]));
+  // Its guest does little but read.
+  auto guest = guest_of(soak_kinds()[0]);
+  guest.rate_mib = 1;
+  auto vm = vm_captures::start(driver_, *place_, guest);
   if (!vm)
     results_.about.remarks.push_back(control.name + ": "
                                      + to_string(vm.error()));
   for (int i = 1; vm && i <= control_tries && control.found.empty(); ++i) {
     const auto x =
       (*vm)->capture(capture_way::live, static_cast<uint64_t>(i), true);
+    fmt::print("control: {} {} {}\n", x.method, schema::name_of(x.check),
+               x.remark);
+    std::fflush(stdout);
     if (x.check == check_outcome::wrong)
       control.found = fmt::format("found in try {}: {}", i, x.remark);
   }

@@ -202,6 +202,10 @@ private:
   }
 
   void main_memory() {
+    if (facts_.memory_block.empty())
+      refuse("its main memory is not one backend, such as that of several NUMA "
+             "nodes",
+             "give the machine one memory-backend");
     if (facts_.memory_block != facts_.memory_block_wanted)
       refuse(fmt::format("its main memory is the backend {}, a child's is {} "
                          "and would not show the snapshot",

@@ -141,6 +141,10 @@ TEST_CASE("what a child would not have is refused by name",
     facts.devices[1].is_in_contract = false;
     wanted = "virtio-net-pci would not be in a child";
   }
+  SECTION("memory of several backends") {
+    facts.memory_block = facts.memory_block_wanted = "";
+    wanted = "its main memory is not one backend";
+  }
   SECTION("another main memory") {
     facts.memory_block = "other";
     wanted = "its main memory is the backend other";

@@ -48,9 +48,9 @@ TEST_CASE_METHOD(image_fixture, "a block of another number is found",
   {
     std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
     for (const uint64_t block : {3u, 700u}) {
-      const std::string sector(512, 'x');
-      file.seekp(static_cast<std::streamoff>(block * page_size + 512));
-      file.write(sector.data(), 512);
+      const std::string other(page_size, 'x');
+      file.seekp(static_cast<std::streamoff>(block * page_size));
+      file.write(other.data(), page_size);
     }
   }
   disk.check();
