@@ -6,6 +6,7 @@
 #include "actors/harden.hpp"
 #include "actors/log.hpp"
 #include "node/branch_cleanup.hpp"
+#include "node/console_ring.hpp"
 #include "node/host_worker.hpp"
 
 namespace forkfleet {
@@ -238,13 +239,18 @@ void on_tick(self_ptr self) {
   if (st.look || !st.branching.empty())
     return;
   st.look = std::make_shared<std::atomic_flag>();
-  auto job = host_job{[vmm = st.setup.branching.vmm, look = st.look,
-                       clock = &self->home_system().clock()] {
-    if (look->test_and_set())
-      return host_answer{};
-    const auto health = vmm->health(limit_from(*clock, probe_limit));
-    return host_answer{.health = health, .text = vmm->trouble()};
-  }};
+  auto job =
+    host_job{[vmm = st.setup.branching.vmm, look = st.look,
+              clock = &self->home_system().clock(),
+              console = st.setup.info.console, keep = st.setup.console_bytes] {
+      if (look->test_and_set())
+        return host_answer{};
+      const auto health = vmm->health(limit_from(*clock, probe_limit));
+      // Its keeper does so, too; but that may have been killed.
+      if (!console.empty() && keep > 0)
+        static_cast<void>(trim_ring(console, keep).has_value());
+      return host_answer{.health = health, .text = vmm->trouble()};
+    }};
   run_on(self, st.setup.hands, std::move(job),
          [self, look = st.look](const host_answer& answer) {
            if (self->state.look == look)

@@ -8,6 +8,7 @@
 #include "node/firecracker/firecracker_vmm.hpp"
 #include "node/firecracker/vm_launch.hpp"
 #include "node/firecracker/vm_record.hpp"
+#include "node/qemu/pinned_files.hpp"
 #include "node/qemu/unix_socket.hpp"
 
 namespace forkfleet {
@@ -52,7 +53,7 @@ firecracker_vmm_parts parts_of(const firecracker_driver_settings& settings,
   const auto found =
     find_programs(programs_for(settings, plan)).value_or(programs{});
   auto parts = firecracker_vmm_parts{
-    .replacement = guarding(found, plan.directory, record.api, plan.leash_pid),
+    .replacement = guarding(found, plan, record.api),
     .process = record.process(),
     .vm = x,
     .contract = record.contract,
@@ -78,9 +79,46 @@ vmm_ptr make_vmm(firecracker_vmm_parts parts, std::unique_ptr<api> line,
   return std::make_shared<firecracker_vmm>(std::move(parts));
 }
 
+/// The drives' files as they are now.
+status pin_drives(microvm& x) {
+  for (const auto& one : x.drives) {
+    auto pinned = qemu::pin_file(one.id, one.path);
+    if (!pinned)
+      return tl::unexpected(pinned.error());
+    x.files.push_back(std::move(*pinned));
+  }
+  return {};
+}
+
+/// They are as they were: the state names them, wherever they are now.
+status check_drives(const microvm& x, const snapshot_tag& tag) {
+  if (x.files.size() < x.drives.size())
+    return fail(ec::unsupported,
+                "snapshot " + tag.value
+                  + " does not tell what its disks were; an older version took "
+                    "it: take it again");
+  for (const auto& file : x.files)
+    if (auto good = qemu::check_pin(file, file.path, tag.value, true); !good)
+      return good;
+  return {};
+}
+
 expected<microvm> plan_vm(const start_plan& plan) {
-  return plan.snapshot ? from_contract(plan.snapshot->contract)
-                       : microvm_of(plan.spec);
+  // Its state names files of the host that Firecracker opens.
+  if (plan.snapshot && !plan.snapshot->is_vouched)
+    return fail(ec::unsupported,
+                "snapshot " + plan.snapshot->info.tag.value
+                  + " is of Firecracker and neither sealed here nor signed by "
+                    "this fleet: a child of it could open any file");
+  auto x = plan.snapshot ? from_contract(plan.snapshot->contract)
+                         : microvm_of(plan.spec);
+  if (!x)
+    return x;
+  auto done =
+    plan.snapshot ? check_drives(*x, plan.snapshot->info.tag) : pin_drives(*x);
+  if (!done)
+    return tl::unexpected(done.error());
+  return x;
 }
 
 } // namespace
@@ -111,7 +149,7 @@ expected<vmm_ptr> firecracker_driver::make(const start_plan& plan,
     return tl::unexpected(kept.error());
   auto vm = launch(*found, plan, until);
   if (!vm) {
-    end_unfinished(plan.directory, until);
+    static_cast<void>(clear(plan.directory, until).has_value());
     return tl::unexpected(vm.error());
   }
   auto done = plan.snapshot ? load(*vm, *plan.snapshot, plan.directory, until)
@@ -124,7 +162,7 @@ expected<vmm_ptr> firecracker_driver::make(const start_plan& plan,
     done = save(record, plan.directory);
   }
   if (!done) {
-    end_unfinished(plan.directory, until);
+    static_cast<void>(clear(plan.directory, until).has_value());
     return tl::unexpected(done.error());
   }
   auto parts = parts_of(settings_, plan, record, *x, pauses_);
@@ -179,13 +217,19 @@ expected<vmm_ptr> firecracker_driver::attach(const start_plan& plan,
   return make_vmm(std::move(parts), std::move(line), *version);
 }
 
+status firecracker_driver::clear(const std::string& directory,
+                                 deadline_point until) {
+  return end_unfinished(directory, until);
+}
+
 expected<vmm_ptr> firecracker_driver::adopt(const start_plan& plan,
                                             deadline_point until) {
   auto record = load_vm_record(plan.directory);
   if (!record) {
     // An earlier life may have died between the record and the VM.
     if (record.error().code == ec::vmm_gone)
-      end_unfinished(plan.directory, until);
+      if (auto cleared = clear(plan.directory, until); !cleared)
+        return tl::unexpected(cleared.error());
     return tl::unexpected(record.error());
   }
   const auto x = from_contract(record->contract);
@@ -195,11 +239,12 @@ expected<vmm_ptr> firecracker_driver::adopt(const start_plan& plan,
     plan.directory + "/" + qemu::keeper_socket, until);
   if (record->pid == 0) {
     // Half a VM is of no use: nobody knows which of its parts it has.
-    end_unfinished(plan.directory, until);
+    if (auto cleared = clear(plan.directory, until); !cleared)
+      return tl::unexpected(cleared.error());
     return fail(ec::vmm_gone, "the node ended while this VM was started");
   }
-  if (auto there = qemu::open_process(record->process()); !there) {
-    if (there.error().code == ec::vmm_gone)
+  if (const auto there = qemu::find_process(record->process()); !there.runs()) {
+    if (there.has_ended())
       space_of(settings_, plan, *x).remove();
     return tl::unexpected(there.error());
   }

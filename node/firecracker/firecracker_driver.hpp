@@ -35,6 +35,7 @@ public:
                           deadline_point until) override;
   expected<vmm_ptr> adopt(const start_plan& plan,
                           deadline_point until) override;
+  status clear(const std::string& directory, deadline_point until) override;
 
 private:
   status prove(const firecracker::launched& vm, const start_plan& plan,

@@ -13,6 +13,8 @@
 #include "node/firecracker/memory_file.hpp"
 #include "node/firecracker/vm_launch.hpp"
 #include "node/firecracker/vm_record.hpp"
+#include "node/qemu/keeper_watch.hpp"
+#include "node/qemu/vm_end.hpp"
 
 namespace forkfleet::firecracker {
 
@@ -47,15 +49,13 @@ firecracker_vmm::~firecracker_vmm() {
   abandon();
 }
 
-bool firecracker_vmm::is_there() const {
-  // What cannot be looked at has not ended for that.
-  const auto pidfd = qemu::open_process(parts_.process);
-  return pidfd || pidfd.error().code != ec::vmm_gone;
+bool firecracker_vmm::has_ended() const {
+  return qemu::find_process(parts_.process).has_ended();
 }
 
 // An API that does not answer because its process has ended.
 failure firecracker_vmm::told(const failure& error) const {
-  if (error.code == ec::vmm_unreachable && !is_there())
+  if (error.code == ec::vmm_unreachable && has_ended())
     return {ec::vmm_gone, error.message};
   return error;
 }
@@ -79,12 +79,16 @@ expected<vmm_capabilities> firecracker_vmm::capabilities(deadline_point until) {
 vmm_health firecracker_vmm::health(deadline_point until) {
   trouble_.clear();
   const auto state = parts_.line->state(until);
-  if (!state && is_there())
+  if (!state && !has_ended())
     return vmm_health::stuck;
   if (!state) {
-    trouble_ = parts_.attached
-                 ? "its VM ended by itself"
-                 : "its VM ended by itself, with " + end_of(parts_.directory);
+    // The keeper writes down how it ended, and leaves.
+    if (parts_.keeper)
+      static_cast<void>(
+        parts_.keeper->wait_for_end(steady_clock::now() + keeper_patience)
+          .has_value());
+    trouble_ = qemu::describe_end(
+      {.directory = parts_.directory, .process = parts_.process});
     return vmm_health::gone;
   }
   return *state == instance_state::running  ? vmm_health::running
@@ -141,7 +145,8 @@ expected<capture_forecast> firecracker_vmm::prepare(const capture_plan& plan,
     return tl::unexpected(settled.error());
   if (plan.is_cancelled && plan.is_cancelled())
     return fail(ec::cancelled, "before the pause");
-  ensure_keeper(until);
+  if (auto kept = ensure_keeper(until); !kept)
+    return tl::unexpected(kept.error());
   kind_ = plan.scope == capture_scope::all ? snapshot_kind::full
                                            : snapshot_kind::diff;
   const bool keeps = !parts_.tracked_since.empty();
@@ -183,28 +188,17 @@ status firecracker_vmm::settle_drives() const {
   return {};
 }
 
-// A keeper that is gone is replaced by one that only guards. Without any the
-// branch goes on, and its report says so.
-void firecracker_vmm::ensure_keeper(deadline_point until) {
-  if (!parts_.keeper || !parts_.keeper->is_alive()) {
-    parts_.keeper.reset();
-    auto started = qemu::start_keeper(parts_.replacement, until);
-    auto linked = started ? qemu::keeper_link::connect(
-                    parts_.directory + "/" + qemu::keeper_socket, until)
-                          : tl::unexpected(started.error());
-    if (!linked) {
-      warnings_.push_back("no keeper guards this VM: "
-                          + to_string(linked.error()));
-      return;
-    }
-    parts_.keeper.emplace(std::move(*linked));
-  }
+status firecracker_vmm::ensure_keeper(deadline_point until) {
+  if (auto kept =
+        qemu::see_to_keeper(parts_.keeper, parts_.replacement, warnings_);
+      !kept)
+    return kept;
   const auto obstacle = parts_.keeper->guard(-1, until);
   if (!obstacle)
-    warnings_.push_back("the keeper does not answer: "
-                        + to_string(obstacle.error()));
-  else if (!obstacle->empty())
+    return tl::unexpected(obstacle.error());
+  if (!obstacle->empty())
     warnings_.push_back("the keeper could not resume this VM: " + *obstacle);
+  return {};
 }
 
 // A diff tells nothing of a full one, nor a disk of tmpfs, nor memory that
@@ -386,13 +380,16 @@ status firecracker_vmm::stop(deadline_point until) {
 }
 
 status firecracker_vmm::end_vm(deadline_point until) {
-  const auto pidfd = qemu::open_process(parts_.process);
-  if (!pidfd)
-    return pidfd.error().code == ec::vmm_gone ? status{}
-                                              : tl::unexpected(pidfd.error());
-  auto ended = qemu::end_process(pidfd->get(), term_patience, until);
+  const auto process = qemu::find_process(parts_.process);
+  if (process.has_ended())
+    return {};
+  if (!process.runs())
+    return tl::unexpected(process.error());
+  auto ended = qemu::end_process(process.pidfd(), term_patience, until);
   if (ended && parts_.keeper)
-    parts_.keeper->wait_for_end(steady_clock::now() + term_patience);
+    static_cast<void>(
+      parts_.keeper->wait_for_end(steady_clock::now() + term_patience)
+        .has_value());
   return ended;
 }
 

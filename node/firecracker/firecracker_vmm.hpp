@@ -74,14 +74,14 @@ private:
   status check_plan(const capture_plan& plan) const;
   status check_guest(deadline_point until);
   status settle_drives() const;
-  void ensure_keeper(deadline_point until);
+  status ensure_keeper(deadline_point until);
   capture_forecast forecast();
   pause_kind pause_kind_of(snapshot_kind kind) const;
   uint64_t expected_bytes(snapshot_kind kind) const;
   status run_guest(deadline_point until);
   expected<uint64_t> drain_vmstate(deadline_point until) const;
   status end_vm(deadline_point until);
-  bool is_there() const;
+  bool has_ended() const;
   failure told(const failure& error) const;
 
   firecracker_vmm_parts parts_;
@@ -98,7 +98,7 @@ private:
   std::chrono::steady_clock::time_point stopped_at_ = {};
   std::chrono::microseconds stood_{0}; // from there to it seen running
   std::vector<std::string> warnings_ = {};
-  std::string trouble_ = {}; // what the last look at its health found
+  std::string trouble_ = {}; // how the VM ended
 };
 
 } // namespace forkfleet::firecracker

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/bounded_text.hpp"
 #include "actors/durable_file.hpp"
 #include "actors/schema/json_text.hpp"
 #include "node/firecracker/vm_record.hpp"
@@ -58,18 +59,12 @@ std::string log_tail(const std::string& directory) {
   if (text.size() > log_tail_bytes)
     text.erase(0, text.size() - log_tail_bytes);
   std::ranges::replace(text, '\n', ' ');
-  return text.empty() ? "it said nothing" : text;
+  return text.empty() ? "it said nothing" : bounded_text(text);
 }
 
 failure ended(const std::string& directory) {
   return {ec::vmm_refused,
           "Firecracker ended while it was started: " + log_tail(directory)};
-}
-
-// What cannot be looked at has not ended for that.
-bool has_ended(const qemu::process_id& process) {
-  const auto pidfd = qemu::open_process(process);
-  return !pidfd && pidfd.error().code == ec::vmm_gone;
 }
 
 // The socket appears when Firecracker has come so far.
@@ -80,7 +75,7 @@ expected<vmm_version> wait_for_api(api& line, const qemu::process_id& process,
     auto version = line.version(until);
     if (version || version.error().code != ec::vmm_unreachable)
       return version;
-    if (has_ended(process))
+    if (qemu::find_process(process).has_ended())
       return tl::unexpected(ended(directory));
     if (steady_clock::now() >= until)
       return fail(ec::deadline_exceeded,
@@ -111,13 +106,13 @@ expected<programs> find_programs(programs wanted) {
   return wanted;
 }
 
-qemu::keeper_command guarding(const programs& found,
-                              const std::string& directory,
-                              const std::string& socket, int leash_pid) {
+qemu::keeper_command guarding(const programs& found, const start_plan& plan,
+                              const std::string& socket) {
   return {.keeper = found.keeper,
-          .directory = directory,
+          .directory = plan.directory,
           .watchdog = keeper::api_socket_prefix + socket,
-          .leash_pid = leash_pid};
+          .leash_pid = plan.leash_pid,
+          .output_bytes = plan.output_bytes};
 }
 
 expected<launched> launch(const programs& found, const start_plan& plan,
@@ -125,7 +120,7 @@ expected<launched> launch(const programs& found, const start_plan& plan,
   // Firecracker refuses a socket that exists, and one that is left here is
   // of a process that has ended.
   ::unlink((plan.directory + "/" + api_socket).c_str());
-  auto command = guarding(found, plan.directory, api_socket, plan.leash_pid);
+  auto command = guarding(found, plan, api_socket);
   command.vmm = {found.firecracker, "--api-sock", api_socket};
   command.record = vm_record_file;
   command.log = vmm_log;
@@ -223,23 +218,23 @@ std::string end_of(const std::string& directory) {
 
 status live_through(const launched& vm, const std::string& directory,
                     std::chrono::milliseconds time, deadline_point until) {
-  const auto pidfd = qemu::open_process(vm.keeper.identity().vmm);
+  const auto process = qemu::find_process(vm.keeper.identity().vmm);
   const auto limit =
     std::min<deadline_point>(until, steady_clock::now() + time);
-  if (pidfd && !qemu::wait_for_end(pidfd->get(), limit))
+  if (process.runs() && !qemu::wait_for_end(process.pidfd(), limit))
     return {};
-  if (!pidfd && pidfd.error().code != ec::vmm_gone)
-    return tl::unexpected(pidfd.error());
+  if (!process.runs() && !process.has_ended())
+    return tl::unexpected(process.error());
   // It has been written down when the keeper has left.
-  vm.keeper.wait_for_end(steady_clock::now() + end_patience);
+  static_cast<void>(
+    vm.keeper.wait_for_end(steady_clock::now() + end_patience).has_value());
   return fail(ec::vmm_gone,
               "the VM ended as soon as it ran, with " + end_of(directory));
 }
 
-void end_unfinished(const std::string& directory,
-                    deadline_point until) noexcept {
+status end_unfinished(const std::string& directory, deadline_point until) {
   remove_vm_record(directory);
-  qemu::end_kept_vm(directory, until);
+  return qemu::end_kept_vm(directory, api_socket, until);
 }
 
 } // namespace forkfleet::firecracker

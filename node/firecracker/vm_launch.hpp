@@ -65,12 +65,11 @@ std::string console_of(const vmm_version& version,
                        const std::string& directory);
 
 /// What starts another keeper for a VM that runs.
-qemu::keeper_command guarding(const programs& found,
-                              const std::string& directory,
-                              const std::string& socket, int leash_pid);
+qemu::keeper_command guarding(const programs& found, const start_plan& plan,
+                              const std::string& socket);
 
 /// Removes the record of `directory`, and kills the VM that was started there.
-void end_unfinished(const std::string& directory,
-                    deadline_point until) noexcept;
+/// An error: nobody knows whether one runs there, and the directory must stay.
+status end_unfinished(const std::string& directory, deadline_point until);
 
 } // namespace forkfleet::firecracker

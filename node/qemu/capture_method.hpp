@@ -33,6 +33,7 @@ struct capture_context {
   std::string memory_block = {}; // empty: the one block of that size
   std::string memory_path = {};  // the image that a child maps
   uint64_t memory_begin = 0;     // its address in QEMU; 0: not known
+  bool takes_input = false;      // a device may write memory in the pause
   std::string machine_type = {}; // as QEMU names it
 };
 

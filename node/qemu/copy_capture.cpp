@@ -22,8 +22,8 @@ constexpr uint64_t trial_bytes = 8ull << 20;
 constexpr uint64_t trial_bytes_min = 256ull << 10;
 constexpr std::size_t trial_parts_max = 512;
 
-// Reads QEMU's memory from outside: all of it, or where the page map tells
-// what the guest has of its own, only that.
+// Reads QEMU's memory from outside: all of it, or only what the process has of
+// its own where the rest is known to be zeros, or a child's parent's.
 class copy_capture : public stopped_capture {
 public:
   copy_capture(capture_context x, bool is_of_child)
@@ -54,8 +54,10 @@ private:
     memory_.emplace(std::move(*memory));
     found_.reserve(runs_expected);
     todo_.emplace(x_.memory_bytes);
-    // What a child does not have of its own is its parent's, not zeros.
-    if (is_of_child_ || x_.memory_path.empty())
+    // Only of private memory does the page map tell what was written. What is
+    // not in it shows a file that nobody else here has, unless it is a child's.
+    if (is_of_child_ ? memory_->kind() != memory_kind::shared
+                     : memory_->kind() == memory_kind::private_anonymous)
       if (auto pages = page_map::open(x_.qmp.process().pid))
         pages_.emplace(std::move(*pages));
     if (is_of_child_ && !pages_)

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "actors/bounded_text.hpp"
 #include "node/copy_pace.hpp"
 
 namespace forkfleet::qemu {
@@ -60,7 +61,8 @@ status check_pace(const qmp_client& qmp, uint64_t first, uint64_t left,
 
 failure why_it_failed(qmp_client& qmp, deadline_point until) {
   const auto asked = qmp.execute("query-migrate", until);
-  auto reason = asked ? text_member(*asked, "error-desc") : std::string{};
+  auto reason =
+    asked ? bounded_text(text_member(*asked, "error-desc")) : std::string{};
   if (reason.empty())
     reason = "QEMU gives no reason";
   return {ec::vmm_refused, qmp.path() + ": migration failed: " + reason};

@@ -16,8 +16,7 @@ namespace forkfleet::qemu {
 inline constexpr uint64_t copy_stage_bytes = 1ull << 20;
 
 /// Copies them into the buffer. Also right in the pause: allocates nothing,
-/// and touches no storage. io_failed when they cannot be read or the buffer is
-/// full.
+/// and touches no storage. io_failed when they cannot be read.
 status copy_pages(const guest_memory& memory, const page_set& pages,
                   page_buffer& buffer);
 

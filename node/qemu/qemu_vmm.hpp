@@ -35,7 +35,8 @@ struct qemu_vmm_parts {
   uint64_t memory_begin = 0;     // its address in QEMU; 0: not known
   std::string origin = {};       // root hash of a child's snapshot
   bool attached = false;         // somebody else started it
-  bool has_layers = false;       // the guest writes disks, in layers of ours
+  std::vector<std::string> child_arguments = {}; // a child's command line
+  bool has_layers = false; // the guest writes disks, in layers of ours
   vmm_description description = {};
 };
 
@@ -72,7 +73,6 @@ public:
   status look(deadline_point until);
 
 private:
-  void ensure_keeper(deadline_point until);
   status check_guest(deadline_point until);
   failure want_of_space(const std::string& state, deadline_point until);
   vmm_health see_to_space(deadline_point until);
@@ -89,6 +89,7 @@ private:
   vm_pauses pauses_;
   std::optional<std::chrono::microseconds> stood_ = {};
   std::unique_ptr<capture_method> method_ = {};
+  method_kind used_ = method_kind::stopped_send; // what `method_` is
   std::chrono::milliseconds pause_max_{0};
   pause_lease lease_ = {};
   std::chrono::steady_clock::time_point looked_ = {};

@@ -24,6 +24,9 @@ using std::chrono::steady_clock;
 // Copies that wait in memory, not on the disk, until the guest has resumed.
 constexpr uint64_t ready_bytes = 64ull << 20;
 
+// How often the state is saved before a device that writes on has to wait.
+constexpr int saves_max = 4;
+
 // Passes may take this part of the time that there is.
 constexpr int pass_time_divisor = 4;
 
@@ -73,9 +76,9 @@ private:
   status scan();
   status copy(const page_set& pages, bool tells_zeros, deadline_point until);
   status last_round();
+  status save_with_memory(deadline_point until);
   status make_room();
   status check_going_on(deadline_point until) const;
-  bool fits_buffer(uint64_t bytes) const;
 
   capture_context x_;
   page_tracker& tracker_;
@@ -144,7 +147,7 @@ status tracked_capture::first_pass(deadline_point until) {
   todo_->clear();
   if (!takes_all) {
     todo_->add(tracker_.changed());
-  } else if (!x_.memory_path.empty()) {
+  } else if (memory_->kind() != memory_kind::private_anonymous) {
     todo_->add({0, x_.memory_bytes});
   } else {
     // What nobody ever touched holds zeros, and so does the sink.
@@ -187,15 +190,11 @@ status tracked_capture::scan() {
   return done;
 }
 
-bool tracked_capture::fits_buffer(uint64_t bytes) const {
-  return bytes <= buffer_->ready_bytes() / 2;
-}
-
 status tracked_capture::copy(const page_set& pages, bool tells_zeros,
                              deadline_point until) {
   const auto bytes = pages.bytes();
   const auto start = steady_clock::now();
-  if (!fits_buffer(bytes)) {
+  if (!buffer_->is_ready_for(pages)) {
     const auto pace =
       copy_pace{bytes, duration_cast<microseconds>(until - start)};
     uint64_t copied = 0;
@@ -267,7 +266,7 @@ status tracked_capture::capture(deadline_point until) {
   if (auto done = last_round(); !done)
     return done;
   residual_ = todo_->bytes();
-  if (auto saved = saver_.save(until); !saved)
+  if (auto saved = save_with_memory(until); !saved)
     return saved;
   // Whoever resumed the guest under our hands has torn the copy.
   if (x_.qmp.wait_event("RESUME", steady_clock::now()))
@@ -275,6 +274,27 @@ status tracked_capture::capture(deadline_point until) {
                                    + ": the guest was resumed while its "
                                      "memory was copied");
   return {};
+}
+
+// The device state of the instant at which memory was copied. What the host
+// sends reaches a standing guest, too: its device writes a buffer and counts it
+// in its own state, and a child with one of the two only would lose it.
+status tracked_capture::save_with_memory(deadline_point until) {
+  for (int i = 0; i < saves_max; ++i) {
+    if (auto saved = saver_.save(until); !saved)
+      return saved;
+    if (!x_.takes_input)
+      return {};
+    if (auto done = last_round(); !done)
+      return done;
+    if (todo_->bytes() == 0)
+      return {};
+    residual_ += todo_->bytes();
+  }
+  return fail(ec::vmm_refused,
+              x_.qmp.path()
+                + ": a device went on writing memory while the guest stood; "
+                  "branch again when the host sends it less");
 }
 
 void tracked_capture::resumed() {

@@ -138,7 +138,7 @@ TEST_CASE_METHOD(chain_fixture, "a flattened diff is the same snapshot",
   CHECK(world->problems().empty());
   CHECK(world->recover().empty());
   CHECK(world->open({"top"})->memory.is_flat());
-  CHECK(world->find_root(before.root_hash).tag == snapshot_tag{"top"});
+  CHECK(world->find_base(before.root_hash, {}).tag == snapshot_tag{"top"});
 }
 
 TEST_CASE_METHOD(chain_fixture, "a flat snapshot needs no flattening",

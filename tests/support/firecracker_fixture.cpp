@@ -97,11 +97,12 @@ start_plan firecracker_subject::child_plan(const taken_snapshot& parent) {
   auto result = plan();
   result.id = {"child"};
   result.directory = home() + "/child";
-  result.snapshot =
-    snapshot_files{.info = {.root_hash = parent.root_hash},
-                   .contract = parent.contract,
-                   .memory = write_flat(*parent.memory, home() + "/memory"),
-                   .vmstate_path = parent.vmstate_path};
+  result.snapshot = snapshot_files{
+    .info = {.root_hash = parent.root_hash, .origin = snapshot_origin::sealed},
+    .contract = parent.contract,
+    .memory = write_flat(*parent.memory, home() + "/memory"),
+    .vmstate_path = parent.vmstate_path,
+    .is_vouched = true};
   return result;
 }
 
