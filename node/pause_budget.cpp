@@ -62,12 +62,14 @@ budget_advice pause_budget::weigh(const capture_forecast& forecast,
                                           : budget_step::refuse};
 }
 
-/// What is allowed: the budget, and without one the longest pause there is,
-/// where the prediction is more than an assumption.
+/// What is allowed: the budget, and where the prediction is more than an
+/// assumption no more than the longest pause there is.
 microseconds pause_budget::allowed() const {
-  if (limits_.pause.count() > 0 || last_.is_assumed)
+  if (last_.is_assumed || limits_.longest.count() == 0)
     return limits_.pause;
-  return limits_.longest;
+  if (limits_.pause.count() == 0)
+    return limits_.longest;
+  return std::min(limits_.pause, limits_.longest);
 }
 
 /// What may make the pause shorter; refuse when nothing may.

@@ -24,6 +24,7 @@ using std::chrono::duration_cast;
 using std::chrono::microseconds;
 using std::chrono::steady_clock;
 
+constexpr auto keeper_patience = std::chrono::seconds{2};
 constexpr auto term_patience = std::chrono::seconds{2};
 constexpr int resume_interval_ms = 2;
 
@@ -87,10 +88,9 @@ vmm_health firecracker_vmm::health(deadline_point until) {
       static_cast<void>(
         parts_.keeper->wait_for_end(steady_clock::now() + term_patience)
           .has_value());
-    trouble_ = qemu::describe_end(
-      {.directory = parts_.directory,
-         .process = parts_.process,
-         .log = vmm_log});
+    trouble_ = qemu::describe_end({.directory = parts_.directory,
+                                   .process = parts_.process,
+                                   .log = vmm_log});
     return vmm_health::gone;
   }
   return *state == instance_state::running  ? vmm_health::running

@@ -12,10 +12,9 @@
 
 #include "actors/bounded_text.hpp"
 #include "actors/durable_file.hpp"
-#include "actors/schema/json_text.hpp"
 #include "node/firecracker/vm_record.hpp"
 #include "node/keeper/guest_line.hpp"
-#include "node/keeper/vmm_child.hpp"
+#include "node/qemu/vm_end.hpp"
 
 namespace forkfleet::firecracker {
 
@@ -199,23 +198,6 @@ status load(launched& vm, const snapshot_files& snapshot,
   return vm.line->resume(until);
 }
 
-std::string end_of(const std::string& directory) {
-  const auto noted =
-    read_small_file(directory + "/" + keeper::exit_file).value_or("");
-  const auto told = schema::parse_json(noted);
-  const auto number = [&told](const char* name) {
-    const bool has = told && told->is_object() && told->contains(name)
-                     && told->at(name).is_number_integer();
-    return has ? told->at(name).get<int64_t>() : -1;
-  };
-  const auto signal = number("signal");
-  const auto how = signal > 0 ? fmt::format("signal {}", signal)
-                   : number("status") >= 0
-                     ? fmt::format("exit status {}", number("status"))
-                     : std::string{"how is not known"};
-  return how + "; its log ends: " + log_tail(directory);
-}
-
 status live_through(const launched& vm, const std::string& directory,
                     std::chrono::milliseconds time, deadline_point until) {
   const auto process = qemu::find_process(vm.keeper.identity().vmm);
@@ -229,7 +211,10 @@ status live_through(const launched& vm, const std::string& directory,
   static_cast<void>(
     vm.keeper.wait_for_end(steady_clock::now() + end_patience).has_value());
   return fail(ec::vmm_gone,
-              "the VM ended as soon as it ran, with " + end_of(directory));
+              "the VM ended as soon as it ran: "
+                + qemu::describe_end({.directory = directory,
+                                      .process = vm.keeper.identity().vmm,
+                                      .log = vmm_log}));
 }
 
 status end_unfinished(const std::string& directory, deadline_point until) {

@@ -56,10 +56,6 @@ status load(launched& vm, const snapshot_files& snapshot,
 status live_through(const launched& vm, const std::string& directory,
                     std::chrono::milliseconds time, deadline_point until);
 
-/// How the VM of `directory` ended, for people: its exit status or signal, and
-/// the end of its log.
-std::string end_of(const std::string& directory);
-
 /// Where the console of a VM of that version goes.
 std::string console_of(const vmm_version& version,
                        const std::string& directory);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 

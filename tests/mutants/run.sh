@@ -43,6 +43,7 @@ read_table() {
       '#'*) ;;
       *': '*)
         key=${text%%: *}
+        # shellcheck disable=SC2034 # by name in keep_stanza
         stanza[$key]=${text#*: }
         ;;
       *) die "$table: not 'key: value': $text" ;;

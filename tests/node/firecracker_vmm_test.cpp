@@ -79,8 +79,8 @@ TEST_CASE("a child that ends as soon as it runs has failed, with the reason",
   REQUIRE_FALSE(child);
   CHECK(child.error().code == ec::vmm_gone);
   CHECK(child.error().message
-        == "the VM ended as soon as it ran, with exit status 152; its log "
-           "ends: the guest runs vCPU exit: the guest cannot go on here");
+        == "the VM ended as soon as it ran: its VMM exited with status 152: "
+           "vCPU exit: the guest cannot go on here");
   CHECK(world.driver().adopt(plan, branch.soon()).error().code == ec::vmm_gone);
 }
 
@@ -96,7 +96,7 @@ TEST_CASE("a VM that has ended says how", "[node][firecracker_vmm]") {
          && world.now() < until)
     ::poll(nullptr, 0, 5);
   CHECK(vm->health(until) == vmm_health::gone);
-  CHECK(vm->trouble().find("ended by itself, with signal 9")
+  CHECK(vm->trouble().find("its VMM was killed by signal 9")
         != std::string::npos);
 }
 

@@ -25,6 +25,7 @@ TEST_CASE("a keeper without a VM only guards", "[node][keeper][options]") {
   const auto x = parse_options({"--directory", "/run/vm"});
   REQUIRE(x);
   CHECK(x->vmm.empty());
+  CHECK(x->log == "qemu.log");
   CHECK(x->leash_pid == 0);
 }
 
@@ -39,6 +40,8 @@ TEST_CASE("a wrong command line of a keeper is refused by name",
     {words{"--directory", "/d", "--uid", "0"}, "--uid"},
     {words{"--directory", "/d", "--uid", "4294967296"}, "--uid"},
     {words{"--directory", "/d", "--output", "-5"}, "--output"},
+    {words{"--directory", "/d", "--log", "../x"}, "--log"},
+    {words{"--directory", "/d", "--log", ""}, "--log"},
     {words{"--directory", "/d", "--verbose", "on"}, "--verbose"},
   }));
   const auto x = parse_options(given);

@@ -40,6 +40,9 @@ TEST_CASE("a pause that would be cut off at its longest is never begun",
   CHECK(budget.weigh(forecast_of(4s, false), 0, 0us).step == budget_step::go);
   CHECK(budget.weigh(forecast_of(6s, false), 0, 0us).step
         == budget_step::refuse);
+  auto generous = pause_budget{{.pause = 20s, .longest = 5s}};
+  CHECK(generous.weigh(forecast_of(6s, false), 0, 0us).step
+        == budget_step::refuse);
   // But nothing is known of it where that is an assumption.
   auto assumed = forecast_of(6s, false);
   assumed.is_assumed = true;

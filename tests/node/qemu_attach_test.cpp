@@ -64,10 +64,12 @@ TEST_CASE_METHOD(vm_fixture,
   auto arenas = arena_pool{};
   auto warnings = std::vector<std::string>{};
   auto model = pause_model{};
+  auto pauses = vm_pauses{};
   const auto method = make_send_capture({.qmp = **qmp,
                                          .keeper = nullptr,
                                          .arenas = arenas,
                                          .model = model,
+                                         .pauses = pauses,
                                          .tracker = nullptr,
                                          .warnings = warnings,
                                          .memory_bytes = asked->memory_bytes});
