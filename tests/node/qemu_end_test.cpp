@@ -76,7 +76,7 @@ struct end_fixture : vm_fixture {
     return text && text->find("init: ready") != std::string::npos;
   }
   static std::string end_of(vmm& vm) {
-    const auto until = steady_clock::now() + 60s;
+    const auto until = steady_clock::now() + 180s;
     while (vm.health(soon()) != vmm_health::gone)
       if (steady_clock::now() > until)
         return "it never ended";
@@ -116,9 +116,9 @@ TEST_CASE_METHOD(end_fixture, "a guest that ended is gone, and says how",
                           guest_end{"pc", "ff.end=poweroff", off});
   CAPTURE(x.machine, x.words);
   const auto plan =
-    ending("source", x.machine, std::string{x.words} + " ff.after=8");
+    ending("source", x.machine, std::string{x.words} + " ff.after=20");
   const auto vm = start(plan);
-  const auto until = soon();
+  const auto until = steady_clock::now() + 180s;
   while (!is_ready(plan) && steady_clock::now() < until)
     ::poll(nullptr, 0, 20);
   REQUIRE(is_ready(plan));
