@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/access.hpp"
 #include "actors/error.hpp"
 #include "actors/ids.hpp"
 #include "actors/link/endpoint.hpp"
@@ -49,6 +50,8 @@ struct issue_request {
   /// at least one.
   std::vector<std::string> hosts = {};
   days validity = leaf_validity;
+  /// What a client may do.
+  access_role access = access_role::viewer;
 };
 
 /// Makes the authority in `directory` (0700): `ca.crt` and `ca.key` (0600), and
@@ -75,10 +78,16 @@ struct certificate_info {
   std::chrono::seconds left{0};
   bool serves = false;
   bool dials = false;
+  std::string serial = {};
+  /// Of a client.
+  access_role access = access_role::none;
 };
 
 /// Reads a PEM certificate.
 expected<certificate_info> inspect(const std::filesystem::path& certificate);
+
+/// invalid_request unless the owner of the key's file alone can reach it.
+status check_key_file(const std::string& path);
 
 /// Whether the three files fit together and hold today: they can be read,
 /// the key is the certificate's and nobody else can read it, the authority

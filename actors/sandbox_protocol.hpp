@@ -150,6 +150,7 @@ struct snapshot_info {
   snapshot_origin origin = snapshot_origin::unknown;
   uint64_t sequence = 0;
   uint64_t revision = 0;
+  std::string subject = {};
 
   friend bool operator==(const snapshot_info&, const snapshot_info&) = default;
   static constexpr schema::about about{"snapshot_info", "One sealed snapshot."};
@@ -194,6 +195,8 @@ struct snapshot_info {
       schema::field("revision", &snapshot_info::revision,
                     "Of what is told here with its labels and its note: a "
                     "greater one is newer. It counts from its node's start."),
+      schema::field("subject", &snapshot_info::subject,
+                    "Who asked for it; empty: nobody knows any more."),
     };
   }
 };
@@ -208,6 +211,7 @@ struct restore_request {
   restore_wait wait = restore_wait::automatic;
   child_input input = {};
   sandbox_limits limits = {};
+  std::string subject = {};
 
   friend bool operator==(const restore_request&,
                          const restore_request&) = default;
@@ -232,6 +236,9 @@ struct restore_request {
                     "What the child is given of its own."),
       schema::field("limits", &restore_request::limits,
                     "What its VM may take; what is 0 is as its source's."),
+      schema::field("subject", &restore_request::subject,
+                    "Who asks, as the coordinator saw it.",
+                    schema::need::optional, schema::access::internal),
     };
   }
 };
@@ -244,6 +251,7 @@ struct restore_report {
   sandbox_info sandbox = {};
   microseconds total{0};
   microseconds started{0};
+  std::string subject = {};
 
   friend bool operator==(const restore_report&,
                          const restore_report&) = default;
@@ -261,6 +269,8 @@ struct restore_report {
                     "From the request to the answer."),
       schema::field("started_us", &restore_report::started,
                     "From the request to the running VM; 0: not yet."),
+      schema::field("subject", &restore_report::subject,
+                    "Who asked for it; empty: nobody knows any more."),
     };
   }
 };

@@ -214,6 +214,7 @@ void check(const fleet_file& fleet, const place_map& places,
   check_reach(run);
   check_sandboxes(run);
   check_limits(run);
+  check_access(run);
 }
 
 } // namespace forkfleet::config

@@ -176,6 +176,10 @@ status check_name(const snapshot_tag& tag) {
   return check_id(tag);
 }
 
+status check_name(const host_name& host) {
+  return check_id(host);
+}
+
 status check_name(const operation_id& operation) {
   return check_id(operation);
 }

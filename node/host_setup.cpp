@@ -11,10 +11,12 @@
 #include <unistd.h>
 #include <utility>
 
+#include "actors/descriptors.hpp"
 #include "actors/durable_counter.hpp"
 #include "actors/durable_file.hpp"
 #include "actors/log.hpp"
 #include "actors/signing_key.hpp"
+#include "node/doctor/examination.hpp"
 #include "node/firecracker/firecracker_driver.hpp"
 #include "node/ledger/host_check.hpp"
 #include "node/limits/sandbox_cgroups.hpp"
@@ -28,9 +30,18 @@ namespace forkfleet {
 
 namespace {
 
+/// VMs that are looked for at once when a node starts.
+constexpr std::size_t adoption_threads = 16;
+
 microseconds unix_time() {
   return std::chrono::duration_cast<microseconds>(
     std::chrono::system_clock::now().time_since_epoch());
+}
+
+/// Another for each start; 0 is that of tests.
+uint64_t random_life() {
+  auto chance = std::random_device{};
+  return uint64_t{chance()} << 32 | chance() | 1u;
 }
 
 /// What `auto` comes to on this host; empty when it cannot be told.
@@ -134,7 +145,11 @@ status fill_storage(node_services& services, const data_directory_ptr& data,
                         .journal = **journal,
                         .records = *records,
                         .leash_pid = options.leash_pid,
-                        .networks = services.networks.get()});
+                        .networks = services.networks.get(),
+                        .console_bytes = services.console_bytes,
+                        .threads = adoption_threads});
+  if (found.outcome)
+    return tl::unexpected(found.outcome);
   for (const auto& name : (*store)->recover())
     found.notes.push_back("removed what was left in staging: " + name);
   for (const auto& problem : (*store)->problems())
@@ -145,12 +160,20 @@ status fill_storage(node_services& services, const data_directory_ptr& data,
   fill_ledger(services, data, *store);
   services.journal = *journal;
   services.adopted = std::move(found.adopted);
+  services.doomed = std::move(found.doomed);
+  services.unread = std::move(found.unread);
   services.ended = std::move(found.ended);
   services.keep_record =
     [records](const sandbox_record& record) -> expected<std::string> {
     if (auto saved = records->save(record); !saved)
       return tl::unexpected(saved.error());
     return records->directory(place_of(record));
+  };
+  services.directory_of = [records](const sandbox_id& place) {
+    return records->directory(place);
+  };
+  services.load_record = [records](const sandbox_id& place) {
+    return records->load(place);
   };
   services.forget_record = [records, networks = services.networks](
                              const sandbox_id& id) {
@@ -159,6 +182,25 @@ status fill_storage(node_services& services, const data_directory_ptr& data,
     if (auto removed = records->remove(id); !removed)
       log::warn("record.kept", {{"sandbox", id}, {"reason", removed.error()}});
   };
+  return {};
+}
+
+/// What VMs are kept from, and how this host is examined.
+status fill_confinement(host_setup& setup, const config::host_section& host,
+                        const data_directory& data) {
+  const auto users = parse_uid_range(host.vm_uids);
+  if (!users)
+    return tl::unexpected(users.error());
+  const auto examination = doctor::examination{
+    .data = data.path(), .cgroup = host.cgroup, .users = *users};
+  setup.settings.confinement_text = doctor::confinement_text(examination);
+  setup.services.users = std::make_shared<vm_users>(
+    *users, data.sandboxes(), doctor::own_user_obstacle(examination));
+  setup.services.examine_host = [examination] {
+    return doctor::examine(examination);
+  };
+  log::info("vms.confined",
+            {{"host", host.name}, {"how", setup.settings.confinement_text}});
   return {};
 }
 
@@ -201,9 +243,14 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
   const auto incarnation = durable_counter{(*data)->incarnation()}.next();
   if (!incarnation)
     return tl::unexpected(incarnation.error());
+  auto identity = (*data)->identity();
+  if (!identity)
+    return tl::unexpected(identity.error());
   auto setup = host_setup{};
   setup.settings = {.host = options.host,
+                    .identity = std::move(*identity),
                     .incarnation = *incarnation,
+                    .life = random_life(),
                     .version = FORKFLEET_VERSION,
                     .data = host->data,
                     .accelerator = usual_accelerator(),
@@ -219,6 +266,7 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
     if (sandbox.host == options.host)
       setup.settings.declared.push_back(sandbox);
   setup.services.drivers = make_drivers();
+  setup.services.console_bytes = fleet.limits.console.value;
   setup.services.wall = unix_time;
   setup.services.calm_down = calm_down;
   setup.services.find_archive = [directory =
@@ -226,6 +274,7 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
     return find_archive(directory, name);
   };
   setup.services.gate = std::make_shared<pause_gate>();
+  setup.services.descriptors = count_descriptors;
   setup.services.memory = make_memory_look(setup.services.gate);
   setup.services.cgroups = std::make_shared<sandbox_cgroups>(
     host->cgroup, (*data)->path(), fleet.limits.enforce);
@@ -236,6 +285,8 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
   setup.services.networks = std::make_shared<sandbox_networks>(
     *range, (*data)->path(), isolation_obstacle());
   setup.settings.network_text = setup.services.networks->describe();
+  if (auto confined = fill_confinement(setup, *host, **data); !confined)
+    return tl::unexpected(confined.error());
   setup.services.images =
     std::make_shared<host_images>(images_of(fleet, options.host));
   auto key = signing_key_of(fleet, *host);

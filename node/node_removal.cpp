@@ -27,6 +27,9 @@ snapshot_users users_of(node_pointer self) {
       result.emplace(managed.info.parent, id.value + " runs on it");
   for (const auto& [operation, run] : self->state.switches.running)
     result.emplace(run->record.parent, run->name.value + " is put back to it");
+  for (const auto& [tag, info] : self->state.snapshots)
+    if (self->state.services.store->has_unread_words(tag))
+      result.emplace(tag, "its labels cannot be read, and may keep it");
   return result;
 }
 
@@ -110,6 +113,13 @@ caf::result<done> on_remove(node_pointer self, const remove_request& request) {
       return to_caf_error(ec::invalid_request, id.value + " runs on "
                                                  + request.tag.value
                                                  + "; stop it first");
+  // A VM that is being started from it is nobody's yet.
+  for (const auto& [operation, run] : st.switches.running)
+    if (run->record.parent == request.tag)
+      return to_caf_error(ec::node_busy, run->name.value
+                                           + " is being switched to a VM of "
+                                           + request.tag.value + " by "
+                                           + operation.value + "; wait for it");
   auto promise = self->make_response_promise<done>();
   remove(self, request.tag, {}, [promise](const failure& outcome) mutable {
     if (outcome)

@@ -177,6 +177,21 @@ public:
   /// All sealed snapshots, in order of their tags.
   virtual std::vector<snapshot_info> list() = 0;
 
+  /// Whether something lies under this tag that is not listed, because it
+  /// could not be read, or because that could not be found out: then nobody
+  /// knows whether it was ever sealed.
+  virtual bool is_unread(const snapshot_tag& tag) {
+    static_cast<void>(tag);
+    return false;
+  }
+
+  /// Whether labels and note of a snapshot that is listed could not be read:
+  /// it may have any, also one that keeps it.
+  virtual bool has_unread_words(const snapshot_tag& tag) {
+    static_cast<void>(tag);
+    return false;
+  }
+
   /// The files of one, for a restore. unknown_snapshot; snapshot_corrupt
   /// when its manifest and files do not agree, or its chain is broken.
   virtual expected<snapshot_files> open(const snapshot_tag& tag) = 0;
@@ -195,8 +210,8 @@ public:
 
   /// Gives a diff a flat image of its own, so that it needs its base no
   /// more; correct when it has one. Works in the background of everything
-  /// else, and stands still while a guest does. interrupted when `stop` says
-  /// so; then nothing has changed.
+  /// else, and stands still while a guest does; waits where somebody flattens
+  /// it already. interrupted when `stop` says so; then nothing has changed.
   virtual status flatten(const snapshot_tag& tag, const stop_asked& stop) = 0;
 
   /// Reads all of a snapshot and compares every hash. snapshot_corrupt names

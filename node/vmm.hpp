@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -186,6 +187,16 @@ struct capture_forecast {
   uint64_t passes = 0;                 // over memory, while the guest ran
   /// Whether another pass can make the pause shorter.
   bool can_refine = false;
+  /// False when passes do not help any more: the guest writes about as fast
+  /// as memory is copied.
+  bool converges = true;
+  /// What `pause` rests on, for people; empty: measured in these passes.
+  std::string basis = {};
+  /// Nothing like it was measured yet: `pause` is an assumption.
+  bool is_assumed = false;
+  /// So many branches were refused for what `pause` rests on that one is due
+  /// to be taken, whatever the budget, so that it is measured again.
+  bool is_due = false;
 };
 
 /// A writable disk as it stood at one instant: qcow2 layers, the lowest first,
@@ -204,9 +215,6 @@ struct capture_result {
   std::string method = {};                // such as "background-snapshot"
   std::string reason = {};                // why not a better one
   std::chrono::microseconds vmm_pause{0}; // by the VMM's stamps; 0: none
-  /// From the VMM's stamp of the stop to the guest seen running, where the
-  /// guest still ran for a part of the pause stage; 0: it stood for all of it.
-  std::chrono::microseconds stood{0};
   uint64_t memory_bytes = 0;
   uint64_t written_bytes = 0;
   uint64_t vmstate_bytes = 0;
@@ -232,7 +240,7 @@ public:
   virtual vmm_health health(deadline_point until) = 0;
 
   /// What the last `health` found besides, in people's words: what is missing,
-  /// and where. Does not ask the VM.
+  /// and where; or how the VM ended. Does not ask the VM.
   virtual std::string trouble() const { return {}; }
 
   /// What is known of it. Does not ask the VM.
@@ -269,6 +277,15 @@ public:
   /// Lets the guest run and sees it run. Called whatever happened before;
   /// returns guest_stuck when it could not.
   virtual status resume(deadline_point until) = 0;
+
+  /// How long the guest stood in the last pause: from the VMM's stamp of its
+  /// stop until it was seen running. 0: it was never asked to stop. Empty: not
+  /// known; it may have stood from `pause` to the end of `resume`. Does not
+  /// ask the VM.
+  virtual std::optional<std::chrono::microseconds> stood() const { return {}; }
+
+  /// The branch is not taken because of its last forecast.
+  virtual void refused() noexcept {}
 
   /// Completes sink and file, unsynced. The guest runs.
   virtual expected<capture_result> drain(deadline_point until) = 0;

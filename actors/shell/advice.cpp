@@ -19,7 +19,7 @@ std::string_view advice(ec code) {
     case ec::node_busy:
       return "try again when it has ended; see: forkfleet events --follow";
     case ec::not_ready:
-      return "the fleet is still starting; try again in a few seconds, see: "
+      return "try again in a few seconds; what is not ready yet: forkfleet ls, "
              "forkfleet nodes";
     case ec::node_down:
     case ec::deadline_exceeded:
@@ -46,6 +46,9 @@ std::string_view advice(ec code) {
     case ec::vmm_unreachable:
     case ec::vmm_gone:
       return "see the sandbox's note: forkfleet ls -o wide";
+    case ec::operation_conflict:
+      return "give each request an operation id of its own; a retry repeats "
+             "its request exactly";
     case ec::none:
     case ec::invalid_request:
     case ec::unsupported:

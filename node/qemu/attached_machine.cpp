@@ -24,23 +24,11 @@ std::string absolute(const std::string& path, const std::string& directory) {
   return path.empty() || path.front() == '/' ? path : directory + "/" + path;
 }
 
-std::vector<std::string> arguments_of(pid_t pid) {
-  const auto text =
-    read_small_file(fmt::format("/proc/{}/cmdline", pid)).value_or("");
-  auto result = std::vector<std::string>{};
-  for (std::size_t begin = 0; begin < text.size();) {
-    const auto end = std::min(text.find('\0', begin), text.size());
-    result.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return result;
-}
-
 machine read_process(pid_t pid) {
   auto error = std::error_code{};
   const auto directory =
     std::filesystem::read_symlink(fmt::format("/proc/{}/cwd", pid), error);
-  return read_command_line(arguments_of(pid), directory.string());
+  return read_command_line(arguments_of_process(pid), directory.string());
 }
 
 // A file that cannot be read is left out: the VM can be branched all the same,
@@ -77,6 +65,18 @@ std::string ask_memory_block(qmp_client& qmp, deadline_point until) {
 }
 
 } // namespace
+
+std::vector<std::string> arguments_of_process(pid_t pid) {
+  const auto text =
+    read_small_file(fmt::format("/proc/{}/cmdline", pid)).value_or("");
+  auto result = std::vector<std::string>{};
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find('\0', begin), text.size());
+    result.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return result;
+}
 
 machine read_command_line(const std::vector<std::string>& argv,
                           const std::string& directory) {

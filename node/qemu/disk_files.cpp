@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "node/qemu/vm_owner.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/qcow2_file.hpp"
 #include "node/storage/sealed_disks.hpp"
@@ -94,6 +95,8 @@ expected<std::vector<json>> make_disk(const start_plan& plan, std::size_t disk,
         return tl::unexpected(good.error());
       if (auto shared = share_layer(layer, path); !shared)
         return tl::unexpected(shared.error());
+      if (auto readable = share_with_vm(path); !readable)
+        return tl::unexpected(readable.error());
       result.push_back(layer_node(name, under(), false));
     }
   } else {
@@ -102,8 +105,11 @@ expected<std::vector<json>> make_disk(const start_plan& plan, std::size_t disk,
   if (!bytes)
     return tl::unexpected(bytes.error());
   const auto name = layer_name{disk, result.size()};
-  if (auto made = make_qcow2(plan.directory + "/" + name.file(), *bytes); !made)
+  const auto path = plan.directory + "/" + name.file();
+  if (auto made = make_qcow2(path, *bytes); !made)
     return tl::unexpected(made.error());
+  if (auto given = give_to_vm(path); !given)
+    return tl::unexpected(given.error());
   result.push_back(layer_node(name, under(), true));
   return result;
 }

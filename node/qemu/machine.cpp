@@ -22,7 +22,11 @@ bool is_microvm(std::string_view type) {
 
 std::string kernel_arguments(const config::sandbox_section& spec,
                              std::string_view accelerator, uint64_t tsc_khz) {
-  auto text = std::string{"console=ttyS0 reboot=k panic=1 quiet"};
+  // How the kernel resets the machine when it restarts or panics. A microvm
+  // has no keyboard controller: the kernel would go on in its firmware, in the
+  // same VM. A triple fault resets every machine.
+  auto text = fmt::format("console=ttyS0 reboot={} panic=1 quiet",
+                          is_microvm(spec.machine) ? "t" : "k");
   if (accelerator == "tcg" && tsc_khz > 0)
     text += fmt::format(" tsc_early_khz={} tsc=nowatchdog", tsc_khz);
   // The device of a guest that does not set itself up; read by the kernel or
@@ -214,6 +218,7 @@ machine machine_of(const config::sandbox_section& spec,
 std::vector<std::string> command_line(const machine& x, const launch& where) {
   auto out = argument_list{where.qemu};
   add_machine(out, x, where);
+  out.add_all(where.confinement);
   add_consoles(out, x);
   add_agent(out, x);
   add_network(out, x);

@@ -49,6 +49,7 @@ struct launch {
   std::vector<std::vector<json>> layers = {};
   /// For each disk the files of its image; empty: it lies over nothing.
   std::vector<std::vector<image_file>> images = {};
+  std::vector<std::string> confinement = {}; // arguments that keep it in
 };
 
 /// The sockets and files of a VM, in its own directory.

@@ -5,6 +5,7 @@
 
 #include "node/qemu/host_facts.hpp"
 #include "node/qemu/pinned_files.hpp"
+#include "node/qemu/vm_inventory.hpp"
 #include "node/qemu/vm_launch.hpp"
 
 namespace forkfleet::qemu {
@@ -99,13 +100,8 @@ status check_arguments(const start_plan& plan, const machine& x) {
   if (x.more.empty())
     return {};
   const auto& name = plan.snapshot->info.tag.value;
-  // A page that a balloon gives back would be cut out of the image's file.
-  for (const auto& argument : x.more)
-    if (argument.find("balloon") != std::string::npos
-        || argument.find("virtio-mem") != std::string::npos)
-      return fail(ec::unsupported,
-                  "snapshot " + name + " is of a VM with " + argument
-                    + ", which would write into the snapshot's memory");
+  if (const auto why = argument_obstacle(x.more); !why.empty())
+    return fail(ec::unsupported, "snapshot " + name + ": " + why);
   if (!plan.snapshot->is_vouched)
     return fail(ec::unsupported,
                 "snapshot " + name

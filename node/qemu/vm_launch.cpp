@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/bounded_text.hpp"
 #include "actors/durable_file.hpp"
 #include "node/preload/preload.hpp"
 #include "node/qemu/disk_files.hpp"
@@ -19,6 +20,7 @@
 #include "node/qemu/guest_status.hpp"
 #include "node/qemu/host_facts.hpp"
 #include "node/qemu/migration.hpp"
+#include "node/qemu/vm_inventory.hpp"
 #include "node/qemu/vm_record.hpp"
 
 namespace forkfleet::qemu {
@@ -58,7 +60,7 @@ std::string log_tail(const std::string& directory) {
   if (text.size() > log_tail_bytes)
     text.erase(0, text.size() - log_tail_bytes);
   std::replace(text.begin(), text.end(), '\n', ' ');
-  return text.empty() ? "it said nothing" : text;
+  return text.empty() ? "it said nothing" : bounded_text(text);
 }
 
 failure with_log(const failure& error, const std::string& directory) {
@@ -76,7 +78,7 @@ connect_when_ready(const std::string& path, const process_id& process,
     auto qmp = qmp_client::connect(path, until);
     if (qmp)
       return qmp;
-    if (auto there = open_process(process); !there)
+    if (const auto there = find_process(process); there.has_ended())
       return tl::unexpected(there.error());
     if (steady_clock::now() >= until)
       return fail(ec::deadline_exceeded,
@@ -195,10 +197,9 @@ status see_running(qmp_client& qmp, deadline_point until) {
   }
 }
 
-void end_unfinished(const std::string& directory,
-                    deadline_point until) noexcept {
+status end_unfinished(const std::string& directory, deadline_point until) {
   remove_vm_record(directory);
-  end_kept_vm(directory, until);
+  return end_kept_vm(directory, qmp_socket, until);
 }
 
 expected<std::string> machine_type(qmp_client& qmp, deadline_point until) {

@@ -66,8 +66,8 @@ status load_child(qmp_client& qmp, const snapshot_files& snapshot,
 status see_running(qmp_client& qmp, deadline_point until);
 
 /// Removes the record of `directory`, and kills the VM that was started there.
-void end_unfinished(const std::string& directory,
-                    deadline_point until) noexcept;
+/// An error: nobody knows whether one runs there, and the directory must stay.
+status end_unfinished(const std::string& directory, deadline_point until);
 
 /// The machine's type as QEMU names it, with its version where it has one.
 expected<std::string> machine_type(qmp_client& qmp, deadline_point until);

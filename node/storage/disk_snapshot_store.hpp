@@ -5,6 +5,7 @@
 // One rename leads from the first to the second. Knows no CAF.
 #pragma once
 
+#include <condition_variable>
 #include <cstddef>
 #include <map>
 #include <memory>
@@ -63,6 +64,8 @@ public:
   std::vector<snapshot_info> list() override;
   expected<snapshot_files> open(const snapshot_tag& tag) override;
   expected<memory_image_ptr> image(const snapshot_tag& tag) override;
+  bool is_unread(const snapshot_tag& tag) override;
+  bool has_unread_words(const snapshot_tag& tag) override;
   snapshot_info find_base(const std::string& root_hash,
                           const snapshot_tag& parent) override;
   bool can_clone() override { return can_clone_; }
@@ -174,7 +177,7 @@ private:
   expected<held_chain> hold_chain(const snapshot_tag& tag);
   expected<std::shared_ptr<const layered_image>>
   open_layers(const held_chain& chain) const;
-  status begin_flatten(const snapshot_tag& tag);
+  status begin_flatten(const snapshot_tag& tag, const stop_asked& stop);
   status flatten_held(const held_chain& chain, const stop_asked& stop);
   void end_flatten(const snapshot_tag& tag);
 
@@ -200,8 +203,10 @@ private:
   std::map<operation_id, claim> claims_;
   snapshot_table table_;
   std::vector<std::string> problems_;
+  std::set<snapshot_tag> unread_words_;
   std::set<snapshot_tag> flattening_;
-  std::set<std::string> removing_; // names in staging
+  std::condition_variable flattened_; // one of them came to its end
+  std::set<std::string> removing_;    // names in staging
   uint64_t removals_ = 0;
   uint64_t imports_ = 0;
   uint64_t sequence_ = 1;  // the next snapshot's

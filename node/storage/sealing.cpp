@@ -168,6 +168,9 @@ expected<snapshot_manifest> complete_staging(disk_staging_area& files,
   then([&] {
     return give_back(files.vmstate.get(), manifest.vmstate_bytes, vmstate_path);
   });
+  // Before it is synced, so that what is told of its size is on the disk.
+  then(
+    [&] { return files.flat ? files.flat->give_back_unwritten() : status{}; });
   then([&] { return add_disks(files, manifest); });
   then([&] { return check_limits(files, manifest); });
   then([&] { return add_hashes(files, manifest); });

@@ -106,8 +106,10 @@ status disk_snapshot_store::load_one(const std::string& name) {
   // Words that cannot be read hide no snapshot.
   if (const auto words =
         read_annotation(directory_of(tag), manifest->root_hash);
-      !words)
+      !words) {
     note_problem(words.error());
+    unread_words_.insert(tag);
+  }
   return {};
 }
 
@@ -152,6 +154,17 @@ bool disk_snapshot_store::is_ours(const snapshot_manifest& manifest) const {
 std::vector<snapshot_info> disk_snapshot_store::list() {
   const std::lock_guard lock{mutex_};
   return table_.list();
+}
+
+bool disk_snapshot_store::is_unread(const snapshot_tag& tag) {
+  const std::lock_guard lock{mutex_};
+  return table_.find(tag) == nullptr
+         && look_for(directory_of(tag)) != presence::absent;
+}
+
+bool disk_snapshot_store::has_unread_words(const snapshot_tag& tag) {
+  const std::lock_guard lock{mutex_};
+  return unread_words_.contains(tag);
 }
 
 snapshot_info disk_snapshot_store::find_base(const std::string& root_hash,
