@@ -260,7 +260,7 @@ TEST_CASE_METHOD(contract_fixture, "an image lies over plain files only",
   const std::string name =
     GENERATE("nbd://10.0.0.1/x", "json:{}", "/dev/zero", "/no/such");
   make_over(root, name);
-  CHECK(image_chain({.path = root, .format = "qcow2"}).error().code
+  CHECK(qemu::image_chain({.path = root, .format = "qcow2"}).error().code
         == ec::invalid_request);
 }
 
