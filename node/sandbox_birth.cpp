@@ -71,6 +71,16 @@ expected<made_cgroup> limit_vm(const node_services& services,
   return made;
 }
 
+/// The contract without what its VM may reach, where a stranger says it.
+run_contract believed_contract(const snapshot_files& snapshot) {
+  auto result = snapshot.contract;
+  if (!snapshot.is_vouched)
+    std::erase_if(result.arguments, [](const std::string& x) {
+      return x.starts_with("egress=");
+    });
+  return result;
+}
+
 /// How the VM of this record is going to be connected.
 expected<sandbox_network>
 plan_network(const node_services& services, const sandbox_record& record,
@@ -82,7 +92,8 @@ plan_network(const node_services& services, const sandbox_record& record,
   if (!services.networks)
     return fail(ec::unsupported, "this node connects no sandboxes");
   return snapshot
-           ? services.networks->plan_child(snapshot->contract, place_of(record))
+           ? services.networks->plan_child(believed_contract(*snapshot),
+                                           place_of(record))
            : services.networks->plan(record.spec.network, place_of(record));
 }
 

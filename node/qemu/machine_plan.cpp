@@ -133,6 +133,9 @@ expected<planned_machine> plan_child(const start_plan& plan) {
     return fail(ec::unsupported, "snapshot " + name
                                    + " was taken under kvm, which this host "
                                      "does not have");
+  // What it may reach is its node's decision.
+  if (!plan.snapshot->is_vouched)
+    x->egress = plan.network.egress;
   auto images = file_finder{plan, *x}.run();
   if (!images)
     return tl::unexpected(images.error());

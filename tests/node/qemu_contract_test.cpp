@@ -241,12 +241,26 @@ TEST_CASE_METHOD(contract_fixture,
   CHECK_THAT(refusal(what).message, Catch::Contains("nor signed"));
 }
 
+TEST_CASE_METHOD(contract_fixture,
+                 "a stranger does not say what a child reaches",
+                 "[node][qemu][network][safety]") {
+  made.network = network_mode::user;
+  made.egress = {"0.0.0.0/0"};
+  auto what = plan(true);
+  CHECK(plan_machine(what, "")->what.egress == made.egress);
+  what.snapshot->is_vouched = false;
+  const auto planned = plan_machine(what, "");
+  REQUIRE(planned);
+  CHECK(planned->what.network == network_mode::user);
+  CHECK(planned->what.egress.empty());
+}
+
 TEST_CASE_METHOD(contract_fixture, "an image lies over plain files only",
                  "[node][qemu][image_chain][safety]") {
   const std::string name =
     GENERATE("nbd://10.0.0.1/x", "json:{}", "/dev/zero", "/no/such");
   make_over(root, name);
-  CHECK(image_chain({.path = root, .format = "qcow2"}).error().code
+  CHECK(qemu::image_chain({.path = root, .format = "qcow2"}).error().code
         == ec::invalid_request);
 }
 

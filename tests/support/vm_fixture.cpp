@@ -191,6 +191,12 @@ vmm_ptr vm_fixture::restore(const snapshot_files& snapshot,
                             const std::string& name) {
   auto child = plan(name);
   child.snapshot = snapshot;
+  // A test's own arguments are those of its fleet file.
+  auto images = host_images{.arguments = {{}}};
+  for (const auto& argument : snapshot.contract.arguments)
+    if (argument.starts_with("argument="))
+      images.arguments.front().push_back(argument.substr(9));
+  child.images = std::make_shared<host_images>(std::move(images));
   return start(child);
 }
 
