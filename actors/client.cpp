@@ -81,7 +81,7 @@ class client::impl {
 public:
   explicit impl(client_settings settings)
     : settings_(std::move(settings)), config_({.threads = 1}), system_(config_),
-      link_(system_),
+      link_(system_, settings_.limits),
       connector_(link_.connector(settings_.coordinator, settings_.tls)) {
     // nop
   }
@@ -95,15 +95,20 @@ public:
     if (auto fine = check_node_identity(system_); !fine)
       return fine;
     const auto until = system_.clock().now() + settings_.connect;
+    auto reason = failure{};
     for (;;) {
       const auto left =
         std::chrono::duration_cast<milliseconds>(until - system_.clock().now());
       auto found = dial(std::max(left, pause_between_dials));
       if (found)
         return use(*found);
-      if (!is_worth_another_dial(found.error().code)
-          || left <= 2 * pause_between_dials)
-        return tl::unexpected(found.error());
+      const auto& why = found.error();
+      // The last dials have little time: that they ran out of it tells less
+      // than what the first one met.
+      if (!reason || why.code != ec::deadline_exceeded)
+        reason = why;
+      if (!is_worth_another_dial(why.code) || left <= 2 * pause_between_dials)
+        return tl::unexpected(in_all(reason));
       std::this_thread::sleep_for(pause_between_dials);
     }
   }
@@ -123,6 +128,15 @@ public:
   }
 
 private:
+  /// How long it was tried in all stands in place of one dial's limit.
+  failure in_all(failure why) const {
+    if (why.code == ec::deadline_exceeded)
+      why.message = "no connection to " + to_string(settings_.coordinator)
+                    + " within " + std::to_string(settings_.connect.count())
+                    + " ms: it does not answer";
+    return why;
+  }
+
   expected<coordinator_actor> dial(milliseconds limit) {
     auto found = expected<coordinator_actor>{
       fail(ec::deadline_exceeded, "no answer from the connector")};

@@ -12,6 +12,7 @@
 #include "actors/fleet_protocol.hpp"
 #include "actors/fsck_protocol.hpp"
 #include "actors/link/endpoint.hpp"
+#include "actors/link/limits.hpp"
 #include "actors/snapshot_protocol.hpp"
 #include "actors/switch_protocol.hpp"
 
@@ -23,6 +24,7 @@ struct client_settings {
   tls_material tls = {};
   /// How long to try to connect, over several dials.
   std::chrono::milliseconds connect{5000};
+  link_limits limits = {};
 };
 
 /// A tool's connection to a fleet. Connects on the first question and again

@@ -15,7 +15,9 @@ inline constexpr uint32_t protocol_number = 2;
 struct node_hello {
   uint32_t protocol = protocol_number;
   host_name host = {};
+  std::string identity = {};
   uint64_t incarnation = 0;
+  uint64_t life = 0;
   uint64_t epoch_seen = 0;
   std::string version = {};
   std::string data = {};
@@ -32,8 +34,13 @@ struct node_hello {
     return std::tuple{
       schema::field("protocol", &node_hello::protocol, "Must be the same."),
       schema::field("host", &node_hello::host, "As the fleet file names it."),
+      schema::field("identity", &node_hello::identity,
+                    "Of its data directory: random, made once, kept there."),
       schema::field("incarnation", &node_hello::incarnation,
                     "Grows with each start of the node."),
+      schema::field("life", &node_hello::life,
+                    "Random, of this one start: a copied data directory has "
+                    "the same identity and incarnation."),
       schema::field("epoch_seen", &node_hello::epoch_seen,
                     "The highest coordinator epoch that it obeyed."),
       schema::field("version", &node_hello::version, "Its program's version."),
@@ -75,6 +82,7 @@ struct node_welcome {
 struct inventory_page {
   host_name host = {};
   uint64_t incarnation = 0;
+  uint64_t life = 0;
   bool whole = false;
   bool last = false;
   std::vector<sandbox_info> sandboxes = {};
@@ -91,6 +99,7 @@ struct inventory_page {
     return std::tuple{
       schema::field("host", &inventory_page::host, "Whose."),
       schema::field("incarnation", &inventory_page::incarnation, "Which."),
+      schema::field("life", &inventory_page::life, "Of this start."),
       schema::field("whole", &inventory_page::whole,
                     "Part of a full inventory: what it lacks is not there."),
       schema::field("last", &inventory_page::last,
@@ -110,6 +119,7 @@ struct inventory_page {
 struct node_heartbeat {
   host_name host = {};
   uint64_t incarnation = 0;
+  uint64_t life = 0;
   uint64_t sequence = 0;
   node_load load = {};
 
@@ -120,6 +130,7 @@ struct node_heartbeat {
     return std::tuple{
       schema::field("host", &node_heartbeat::host, "Whose."),
       schema::field("incarnation", &node_heartbeat::incarnation, "Which."),
+      schema::field("life", &node_heartbeat::life, "Of this start."),
       schema::field("sequence", &node_heartbeat::sequence, "Counts up."),
       schema::field("load", &node_heartbeat::load, "What it can take."),
     };
@@ -144,6 +155,7 @@ struct heartbeat_ack {
 struct node_events {
   host_name host = {};
   uint64_t incarnation = 0;
+  uint64_t life = 0;
   std::vector<fleet_event> events = {};
 
   friend bool operator==(const node_events&, const node_events&) = default;
@@ -153,6 +165,7 @@ struct node_events {
     return std::tuple{
       schema::field("host", &node_events::host, "Whose."),
       schema::field("incarnation", &node_events::incarnation, "Which."),
+      schema::field("life", &node_events::life, "Of this start."),
       schema::field("events", &node_events::events, "In order."),
     };
   }
@@ -162,6 +175,7 @@ struct node_events {
 struct node_goodbye {
   host_name host = {};
   uint64_t incarnation = 0;
+  uint64_t life = 0;
 
   friend bool operator==(const node_goodbye&, const node_goodbye&) = default;
   static constexpr schema::about about{"node_goodbye",
@@ -170,6 +184,7 @@ struct node_goodbye {
     return std::tuple{
       schema::field("host", &node_goodbye::host, "Whose."),
       schema::field("incarnation", &node_goodbye::incarnation, "Which."),
+      schema::field("life", &node_goodbye::life, "Of this start."),
     };
   }
 };

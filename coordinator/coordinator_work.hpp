@@ -95,6 +95,13 @@ void on_down(coordinator_pointer self, const caf::actor_addr& source);
 /// Ends nodes that have been silent for too long.
 void sweep_nodes(coordinator_pointer self);
 
+/// Who sent the message that is being handled.
+access_subject sender_of(coordinator_pointer self);
+/// Gives a line to the audit log; of one subject's many refusals only some.
+void audit(coordinator_pointer self, audit_record line);
+/// Tells how many refusals were not written.
+void audit_suppressed(coordinator_pointer self);
+
 /// Lists and events.
 node_list on_nodes(coordinator_pointer self, const nodes_request& request);
 sandbox_list on_sandboxes(coordinator_pointer self,

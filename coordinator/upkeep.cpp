@@ -134,10 +134,13 @@ caf::result<done> on_cancel(coordinator_pointer self,
   if (entry->intent.kind == operation_kind::restore)
     return to_caf_error(ec::unsupported, "a restore cannot be cancelled; stop "
                                          "the child once it runs");
+  if (auto may = check_cancel(self->state.asking, entry->intent.subject); !may)
+    return to_caf_error(may.error());
   if (entry->state == entry_state::ended)
     return told_ended(*entry);
-  log::info("operation.cancelled",
-            {{"operation", operation}, {"host", entry->host}});
+  log::info("operation.cancelled", {{"operation", operation},
+                                    {"host", entry->host},
+                                    {"subject", text_of(self->state.asking)}});
   return run_errand<done>(self, entry->host, request, cancel_limit,
                           [self, operation](expected<done>& x) {
                             const auto* ended = find_ended(self, operation);

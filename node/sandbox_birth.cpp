@@ -13,6 +13,9 @@ namespace forkfleet::node_work {
 
 namespace {
 
+/// To see that nothing of a start that failed is left.
+constexpr auto clear_max = std::chrono::seconds{10};
+
 /// A detached worker in production, a plain one under the simulation.
 worker_factory make_worker_factory(node_pointer self) {
   auto* sys = &self->home_system();
@@ -163,10 +166,13 @@ std::shared_ptr<node_services> shared_services(node_pointer self) {
   const auto& all = self->state.services;
   return std::make_shared<node_services>(
     node_services{.drivers = all.drivers,
+                  .images = all.images,
                   .store = all.store,
                   .journal = all.journal,
                   .keep_record = all.keep_record,
                   .forget_record = all.forget_record,
+                  .directory_of = all.directory_of,
+                  .load_record = all.load_record,
                   .cgroups = all.cgroups,
                   .users = all.users,
                   .networks = all.networks,
@@ -199,12 +205,23 @@ host_answer start_vm(const node_services& services, sandbox_record record,
                                      .leash_pid = leash_pid,
                                      .cgroup = made->path,
                                      .network = record.network,
+                                     .images = services.images,
                                      .output_bytes = services.console_bytes},
                                     until)
                  : tl::unexpected(made.error());
   if (!vm) {
+    auto outcome = vm.error();
+    const auto cleared = (*driver)->clear(
+      *directory, std::chrono::steady_clock::now() + clear_max);
+    if (!cleared) {
+      outcome.message += "; and " + cleared.error().message;
+      return {.outcome = std::move(outcome),
+              .text = std::move(*directory),
+              .network = std::move(record.network),
+              .is_left = true};
+    }
     services.forget_record(place_of(record));
-    return {.outcome = vm.error()};
+    return {.outcome = std::move(outcome)};
   }
   return {.vmm = std::move(*vm),
           .text = std::move(*directory),
@@ -212,17 +229,39 @@ host_answer start_vm(const node_services& services, sandbox_record record,
           .network = std::move(record.network)};
 }
 
+sandbox_info info_of_record(node_pointer self, const sandbox_record& record) {
+  auto result = blank_info(self, record);
+  result.state = sandbox_state::stuck;
+  result.note = {};
+  if (const auto& find = self->state.services.directory_of)
+    result.directory = find(place_of(record));
+  result.identity = record.identity;
+  result.unenforced = record.unenforced;
+  result.switched_by = record.switched_by;
+  return result;
+}
+
+expected<vmm_ptr> find_vm(const node_services& services,
+                          const sandbox_record& record,
+                          const std::string& directory, int leash_pid,
+                          deadline_point until) {
+  const auto driver = driver_of(services, record);
+  if (!driver)
+    return tl::unexpected(driver.error());
+  auto where = directory;
+  if (where.empty() && services.directory_of)
+    where = services.directory_of(place_of(record));
+  return (*driver)->adopt({.id = place_of(record),
+                           .directory = std::move(where),
+                           .spec = record.spec,
+                           .leash_pid = leash_pid},
+                          until);
+}
+
 host_answer end_vm(const node_services& services, const sandbox_record& record,
                    const std::string& directory, int leash_pid,
                    deadline_point until) {
-  const auto driver = driver_of(services, record);
-  if (!driver)
-    return {.outcome = driver.error()};
-  const auto vm = (*driver)->adopt({.id = place_of(record),
-                                    .directory = directory,
-                                    .spec = record.spec,
-                                    .leash_pid = leash_pid},
-                                   until);
+  const auto vm = find_vm(services, record, directory, leash_pid, until);
   if (!vm)
     return {.outcome =
               vm.error().code == ec::vmm_gone ? failure{} : vm.error()};

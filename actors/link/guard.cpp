@@ -10,6 +10,8 @@
 #include "actors/link/dialer.hpp"
 #include "actors/link/listener.hpp"
 #include "actors/link/session.hpp"
+#include "actors/link/waiting_room.hpp"
+#include "actors/suppressed_lines.hpp"
 
 namespace forkfleet {
 
@@ -26,7 +28,8 @@ failure ending_failure() {
 class guard::impl {
 public:
   impl(const link_limits& limits, std::string own_node)
-    : work_(asio::make_work_guard(io_)), housekeeping_(io_) {
+    : room_(limits.waiting_max, limits.waiting_of_address_max),
+      work_(asio::make_work_guard(io_)), housekeeping_(io_) {
     core_.limits = limits;
     core_.own_node = std::move(own_node);
     keep_house();
@@ -37,9 +40,9 @@ public:
 
   expected<uint16_t> listen(const link_endpoint& where, const tls_material& tls,
                             accepted then) {
-    auto on_socket = [this, then = std::move(then)](
-                       tcp::socket socket, const tls_context& context) {
-      receive(std::move(socket), context, then);
+    auto on_socket = [this, then = std::move(then)](net_socket socket,
+                                                    const door& how) {
+      receive(std::move(socket), how, then);
     };
     auto made = std::make_shared<listener>(core_, io_, std::move(on_socket));
     auto port = made->open(where, tls);
@@ -55,7 +58,8 @@ public:
             std::chrono::milliseconds limit, dial_events then) {
     auto& limits = core_.limits;
     const auto time = dialer::limits{.connect = std::min(limits.connect, limit),
-                                     .whole = std::min(limits.dial, limit)};
+                                     .whole = std::min(limits.dial, limit),
+                                     .open_loopback = limits.open_loopback};
     auto made = std::make_shared<dialer>(
       io_, std::move(where), std::move(tls), time,
       [this, number, then = std::move(then)](auto outcome) {
@@ -75,6 +79,18 @@ public:
       const auto at = dials_.find(number);
       if (at != dials_.end())
         end(at->second, {ec::interrupted, "dropped for another dial"});
+    });
+  }
+
+  void deny(std::vector<std::string> entries) {
+    const auto lock = std::lock_guard{ending_mutex_};
+    if (is_ending_)
+      return;
+    asio::post(io_, [this, entries = std::move(entries)] {
+      core_.denied.deny(entries);
+      for (const auto& x : sessions_)
+        if (const auto open = x.lock())
+          open->judge_again();
     });
   }
 
@@ -107,8 +123,7 @@ private:
       connected->close(ending::closed, why);
   }
 
-  void receive(tcp::socket socket, const tls_context& context,
-               const accepted& then) {
+  void receive(net_socket socket, const door& how, const accepted& then) {
     auto made = std::make_shared<session>(
       core_, io_, std::make_unique<peer_stream>(std::move(socket)),
       session::events{.ready = then, .closed = nullptr});
@@ -116,7 +131,27 @@ private:
     sessions_.erase(std::remove_if(sessions_.begin(), sessions_.end(), is_over),
                     sessions_.end());
     sessions_.push_back(made);
-    made->accept(context);
+    make_room_for(made);
+    made->accept(how);
+  }
+
+  void make_room_for(const std::shared_ptr<session>& made) {
+    std::erase_if(waiting_, [this](const auto& x) {
+      const auto open = x.second.lock();
+      const auto is_over = !open || open->is_settled();
+      if (is_over)
+        room_.leave(x.first);
+      return is_over;
+    });
+    const auto number = ++waited_;
+    waiting_[number] = made;
+    const auto gone = room_.enter(number, made->address());
+    if (!gone)
+      return;
+    if (const auto open = waiting_[*gone].lock())
+      open->close(ending::over_cap,
+                  {ec::node_busy, "too many that do not show who they are"});
+    waiting_.erase(*gone);
   }
 
   void on_dialled(uint64_t number, expected<dialer::stream_ptr> outcome,
@@ -139,7 +174,7 @@ private:
 
   void keep_house() {
     housekeeping_.arm(housekeeping, [this] {
-      core_.flush_refusals();
+      log::tell_suppressed();
       keep_house();
     });
   }
@@ -159,7 +194,7 @@ private:
       end(x, why);
       dials_.erase(number);
     }
-    core_.flush_refusals();
+    log::tell_suppressed();
     housekeeping_.disarm();
     work_.reset();
     // A name lookup can not be cancelled; its answer is not waited for.
@@ -167,6 +202,9 @@ private:
   }
 
   guard_core core_;
+  waiting_room room_;
+  uint64_t waited_ = 0;
+  std::map<uint64_t, std::weak_ptr<session>> waiting_;
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   deadline housekeeping_;
@@ -206,6 +244,14 @@ void guard::drop(uint64_t dial) {
 
 std::string guard::identity_of(std::string_view node) const {
   return impl_->core().peers.identity_of(node);
+}
+
+access_subject guard::subject_of(std::string_view node) const {
+  return impl_->core().subjects.who_is(node);
+}
+
+void guard::deny(std::vector<std::string> entries) {
+  impl_->deny(std::move(entries));
 }
 
 link_counters guard::counters() const {

@@ -19,8 +19,8 @@ constexpr milliseconds console_again_wait{1000};
 /// Prints pieces in order.
 class console_printer {
 public:
-  console_printer(session& io, output_format format)
-    : io_{io}, format_{format} {}
+  console_printer(session& io, output_format format, bool is_raw)
+    : io_{io}, format_{format}, is_raw_{is_raw} {}
 
   status print(const console_report& piece) {
     if (piece.dropped_bytes > 0)
@@ -38,7 +38,7 @@ public:
                   {"content", piece.content},
                   {"dropped_bytes", piece.dropped_bytes}});
     else
-      io_.out << (io_.screen.is_tty ? harmless(*bytes) : *bytes);
+      io_.out << (is_raw_ ? *bytes : harmless(*bytes));
     io_.out.flush();
     return {};
   }
@@ -62,6 +62,7 @@ private:
 
   session& io_;
   output_format format_;
+  bool is_raw_;
 };
 
 exit_code run_logs(session& io, const config::invocation& given) {
@@ -69,7 +70,8 @@ exit_code run_logs(session& io, const config::invocation& given) {
   if (!reached)
     return reached.error();
   const bool follows = given.has("follow");
-  console_printer printer{io, format_of(given)};
+  console_printer printer{io, format_of(given),
+                          given.has("raw") || !io.screen.is_tty};
   auto next = console_request{.sandbox = {given.positional("SANDBOX")},
                               .tail = given.number("tail").value_or(0)};
   bool is_lost = false;
@@ -113,7 +115,11 @@ std::vector<verb> console_verbs() {
                                   .placeholder = "N",
                                   .doc = "Only the last N lines, of the last "
                                          "64 KiB at most.",
-                                  .min = 1}},
+                                  .min = 1},
+                                 {.name = "raw",
+                                  .doc = "Also on a terminal, print what the "
+                                         "guest printed as it is: it may "
+                                         "steer the terminal."}},
                      .positionals = {{.name = "SANDBOX", .doc = "Which one."}},
                      .examples = {"forkfleet logs child-1 --tail 20",
                                   "forkfleet logs child-1 --follow"},

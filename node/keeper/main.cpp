@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "actors/descriptors.hpp"
 #include "node/confinement.hpp"
 #include "node/keeper/keeper.hpp"
 #include "node/network/net_space.hpp"
@@ -85,6 +86,8 @@ int work(keeper::options settings, unique_fd report) {
 } // namespace
 
 int main(int argc, char** argv) {
+  // Its VM has the same: disks, devices and migrations take descriptors.
+  raise_descriptor_limit();
   auto settings = keeper::parse_options({argv + 1, argv + argc});
   if (!settings) {
     std::fputs(keeper::usage, stderr);

@@ -10,7 +10,8 @@ namespace forkfleet::keeper {
 const char* const usage =
   "forkfleet-keeper --directory DIR [--watchdog SOCKET] [--leash PID] "
   "[--preload LIBRARY [--overlay FILE]] [--record FILE] [--cgroup DIR] "
-  "[--netns FILE] [--output BYTES] [--uid UID] [-- VMM ARGUMENT...]\n"
+  "[--netns FILE] [--output BYTES] [--uid UID] [--log NAME] "
+  "[-- VMM ARGUMENT...]\n"
   "Starts and guards one VM for forkfleet-node, which calls it.\n";
 
 namespace {
@@ -37,7 +38,7 @@ status take_option(const std::string& name, const std::string& value,
     {"--directory", &result.directory}, {"--watchdog", &result.watchdog},
     {"--preload", &result.preload},     {"--overlay", &result.overlay},
     {"--record", &result.record},       {"--cgroup", &result.cgroup},
-    {"--netns", &result.space}};
+    {"--netns", &result.space},         {"--log", &result.log}};
   const auto found = texts.find(name);
   if (found == texts.end())
     return fail(ec::invalid_request, name + ": unknown option");
@@ -63,6 +64,9 @@ expected<options> parse_options(const std::vector<std::string>& arguments) {
   }
   if (result.directory.empty())
     return fail(ec::invalid_request, "--directory is missing");
+  if (result.log.empty() || result.log.find('/') != std::string::npos)
+    return fail(ec::invalid_request,
+                "--log " + result.log + ": not the name of a file");
   if (!result.overlay.empty() && result.preload.empty())
     return fail(ec::invalid_request, "--overlay needs --preload");
   return result;

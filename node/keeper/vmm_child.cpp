@@ -106,11 +106,11 @@ status vmm_child::start(const options& settings) {
   const auto environment =
     environment_for(settings, is_preloaded ? (*offer)[1].get() : -1);
   const auto words = start_words{pointers(settings.vmm), pointers(environment)};
-  const auto log =
-    unique_fd{::open(vmm_log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
+  const auto log = unique_fd{::open(
+    settings.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
   auto ends = std::array<int, 2>{};
   if (!log || ::pipe2(ends.data(), O_CLOEXEC) != 0)
-    return tl::unexpected(errno_failure(errno, vmm_log));
+    return tl::unexpected(errno_failure(errno, settings.log));
   const auto report = unique_fd{ends[0]};
   auto report_end = unique_fd{ends[1]};
   ::unlink(exit_file);
@@ -131,6 +131,15 @@ status vmm_child::start(const options& settings) {
     offer_ = std::move((*offer)[0]);
   pidfd_ = qemu::open_pid(pid);
   id_ = qemu::identify(pid);
+  // A VM that cannot be watched is not kept.
+  if (!pidfd_ || id_.pid != pid) {
+    const int error = errno;
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    id_ = {};
+    pidfd_.reset();
+    return tl::unexpected(errno_failure(error, "the VM's process"));
+  }
   return {};
 }
 

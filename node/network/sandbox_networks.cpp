@@ -98,7 +98,10 @@ uint64_t number_of(const std::string& where) {
 
 /// One of a sandbox that was started since would lose its way out.
 status remove_table(const std::string& prefix) {
-  for (const auto& name : link_names())
+  const auto names = link_names();
+  if (!names)
+    return tl::unexpected(names.error());
+  for (const auto& name : *names)
     if (name.starts_with(prefix))
       return fail(ec::io_failed, "it is in use by now");
   return load_rules(drop_host_rules(prefix));
@@ -284,7 +287,10 @@ expected<std::vector<network_thing>> look_at_networks(const std::string& data) {
        list_directory(spaces_directory).value_or(std::vector<std::string>{}))
     if (name.starts_with(prefix))
       add(space_path(name), name);
-  for (const auto& name : link_names())
+  const auto names = link_names();
+  if (!names)
+    return tl::unexpected(names.error());
+  for (const auto& name : *names)
     if (name.starts_with(prefix))
       add(fmt::format("{}{}", link_word, name), name);
   const auto tables = rule_tables();

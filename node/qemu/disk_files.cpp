@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <charconv>
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include <fmt/format.h>
 
@@ -87,9 +86,13 @@ expected<std::vector<json>> make_disk(const start_plan& plan, std::size_t disk,
                               "writes",
                               plan.snapshot->info.tag.value, disk));
     bytes = frozen->bytes;
+    const bool is_own = plan.snapshot->info.origin == snapshot_origin::sealed;
     for (const auto& layer : frozen->layers) {
       const auto name = layer_name{disk, result.size()};
       const auto path = plan.directory + "/" + name.file();
+      // Before QEMU reads it: it may come from a stranger.
+      if (auto good = check_layer(layer, *bytes, !is_own); !good)
+        return tl::unexpected(good.error());
       if (auto shared = share_layer(layer, path); !shared)
         return tl::unexpected(shared.error());
       if (auto readable = share_with_vm(path); !readable)
@@ -135,37 +138,6 @@ std::optional<layer_name> parse_layer(std::string_view node) {
       || result.node() != node)
     return {};
   return result;
-}
-
-expected<std::string> base_stamp(const std::string& path) {
-  struct ::stat about = {};
-  if (::stat(path.c_str(), &about) != 0)
-    return tl::unexpected(errno_failure(errno, path, ec::invalid_request));
-  if (!S_ISREG(about.st_mode))
-    return fail(ec::invalid_request,
-                path
-                  + ": not a regular file; a writable disk needs one as its "
-                    "base");
-  return fmt::format("{}:{}.{:09}", about.st_size, about.st_mtim.tv_sec,
-                     about.st_mtim.tv_nsec);
-}
-
-status check_bases(const machine& x, const std::string& snapshot) {
-  std::size_t next = 0;
-  for (const auto& disk : x.disks) {
-    if (disk.readonly)
-      continue;
-    const auto stamp = base_stamp(disk.path);
-    if (!stamp)
-      return tl::unexpected(stamp.error());
-    if (next >= x.disk_stamps.size() || x.disk_stamps[next] != *stamp)
-      return fail(ec::unsupported,
-                  disk.path + " was changed since snapshot " + snapshot
-                    + " was taken over it; put the file back as it was, with "
-                      "its time");
-    ++next;
-  }
-  return {};
 }
 
 expected<std::vector<std::vector<json>>> make_layers(const start_plan& plan,

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/bounded_text.hpp"
 #include "node/qemu/vm_owner.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/qcow2_file.hpp"
@@ -158,7 +159,9 @@ status disk_layers::shorten(const disk& x,
   const auto begun = qmp_->execute("block-stream",
                                    json{{"job-id", job},
                                         {"device", top.node()},
-                                        {"base-node", base_node(top.disk)}},
+                                        {"base-node", base_node(top.disk)},
+                                        // No name is written into the layer.
+                                        {"backing-file", ""}},
                                    until);
   if (!begun)
     return tl::unexpected(begun.error());
@@ -170,7 +173,8 @@ status disk_layers::shorten(const disk& x,
              && text_member(told.data, "device") == job;
     },
     steady_clock::now());
-  const auto error = ended ? text_member(ended->data, "error") : std::string{};
+  const auto error =
+    ended ? bounded_text(text_member(ended->data, "error")) : std::string{};
   if (!error.empty())
     return fail(ec::io_failed,
                 fmt::format("{}: its {} layers could not be made one: {}; see "

@@ -99,8 +99,8 @@ fake_node(fake_node_actor::stateful_pointer<fake_node_state> self,
   };
 }
 
-void coordinator_fixture::start(hello_check may_speak_for) {
-  unit = w.spawn(coordinator, settings, std::move(may_speak_for));
+void coordinator_fixture::start(coordinator_access access) {
+  unit = w.spawn(coordinator, settings, std::move(access));
   w.run();
 }
 

@@ -75,7 +75,7 @@ struct coordinator_fixture {
 
   /// Starts the coordinator; `join_all` also lets h1 join with sandbox s1
   /// and snapshot old, and h2 with s2.
-  void start(hello_check may_speak_for = {});
+  void start(coordinator_access access = {});
   void join_all();
 
   /// A node says hello and tells its whole inventory.

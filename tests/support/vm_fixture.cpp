@@ -123,6 +123,8 @@ snapshot_in_making vm_fixture::make_snapshot(const std::string& name,
                                              const vmm& vm) {
   auto result = snapshot_in_making{};
   result.files.info.tag = {name};
+  result.files.info.origin = snapshot_origin::sealed;
+  result.files.is_vouched = true;
   result.files.contract = vm.contract();
   const auto memory_path = home() + "/" + name + ".memory";
   result.files.memory = flat_layout(memory_path, vm.describe().memory_bytes);
