@@ -10,18 +10,21 @@
 
 namespace forkfleet::keeper {
 
+/// Where a VM's output goes when nobody says.
+inline constexpr const char* vmm_log = "qemu.log";
+
 /// What a keeper is to do.
 struct options {
   std::string directory = {};
-  std::string watchdog = {};    // relative to the directory, or absolute
-  std::string preload = {};     // a library put into the VM; empty: none
-  std::string overlay = {};     // what that maps over the base; empty: nothing
-  std::string record = {};      // the VM starts only while this file is there
-  std::string cgroup = {};      // joined before the VM is made; empty: none
-  std::string space = {};       // a network namespace, likewise
-  std::string log = "qemu.log"; // in the directory: what the VM says
-  uint64_t output_bytes = 0;    // kept of what the VM prints; 0: all of it
-  uint32_t uid = 0;             // the VM takes this user; 0: it does not
+  std::string watchdog = {}; // relative to the directory, or absolute
+  std::string preload = {};  // a library put into the VM; empty: none
+  std::string overlay = {};  // what that maps over the base; empty: nothing
+  std::string record = {};   // the VM starts only while this file is there
+  std::string cgroup = {};   // joined before the VM is made; empty: none
+  std::string space = {};    // a network namespace, likewise
+  std::string log = vmm_log; // in the directory: what the VM says
+  uint64_t output_bytes = 0; // kept of what the VM prints; 0: all of it
+  uint32_t uid = 0;          // the VM takes this user; 0: it does not
   int leash_pid = 0;
   std::vector<std::string> vmm = {}; // empty: only guard
 };

@@ -47,11 +47,12 @@ status add_owners(const std::string& parent, user_set& result) {
 
 /// A line of /proc/PID/status: a word, and the four ids of a process.
 void add_ids(const std::string& text, std::string_view word, user_set& result) {
-  const auto begin = text.find(word);
-  if (begin == std::string::npos)
+  const auto found = text.find(word);
+  if (found == std::string::npos)
     return;
-  auto line = std::istringstream{
-    text.substr(begin + word.size(), text.find('\n', begin) - begin)};
+  const auto begin = found + word.size();
+  auto line =
+    std::istringstream{text.substr(begin, text.find('\n', begin) - begin)};
   for (uint64_t id = 0; line >> id;)
     result.insert(id);
 }

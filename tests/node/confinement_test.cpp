@@ -57,7 +57,7 @@ TEST_CASE("what is given up is gone for good", "[node][confinement][safety]") {
     10s);
   REQUIRE(seen);
   const auto kill = std::string{"0000000000000020 "};
-  CHECK(*seen == none + kill + kill + none + none + "1");
+  CHECK(*seen == none + kill + kill + kill + none + "1");
 }
 
 TEST_CASE("a program of root's has what it was given and no more",

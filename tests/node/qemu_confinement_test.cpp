@@ -54,7 +54,7 @@ std::vector<facts> threads_of(const vmm& vm) {
   return result;
 }
 
-/// What the process has open for writing, beyond sockets and pipes.
+/// The files that the process has open for writing.
 std::vector<std::string> written_by(const vmm& vm) {
   const auto process = "/proc/" + std::to_string(vm.describe().pid);
   auto result = std::vector<std::string>{};
@@ -66,7 +66,7 @@ std::vector<std::string> written_by(const vmm& vm) {
     auto info =
       facts_in(process + "/fdinfo/" + entry.path().filename().string());
     const auto flags = std::strtoul(info["flags"].c_str(), nullptr, 8);
-    if (path.starts_with('/') && !path.starts_with("/dev/")
+    if (std::filesystem::is_regular_file(entry.path(), error)
         && (flags & O_ACCMODE) != O_RDONLY)
       result.push_back(path);
   }
