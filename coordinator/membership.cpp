@@ -88,6 +88,23 @@ void tell_problems(coordinator_pointer self,
   }
 }
 
+/// The incarnation is known to all: only the program whose hello was taken
+/// speaks for its host.
+status admit_news(coordinator_pointer self, const host_name& host,
+                  uint64_t incarnation) {
+  const auto& st = self->state;
+  if (auto good = st.nodes.admit(host, incarnation); !good)
+    return good;
+  const auto handle = st.handles.find(host);
+  const auto& sender = self->current_sender();
+  if (handle == st.handles.end() || !sender
+      || sender->node() != handle->second.node())
+    return fail(
+      ec::not_permitted,
+      fmt::format("another program has said hello for host '{}'", host.value));
+  return {};
+}
+
 } // namespace
 
 caf::result<node_welcome> on_hello(coordinator_pointer self,
@@ -122,7 +139,7 @@ caf::result<node_welcome> on_hello(coordinator_pointer self,
 caf::result<done> on_inventory(coordinator_pointer self,
                                const inventory_page& page) {
   auto& st = self->state;
-  if (auto good = st.nodes.admit(page.host, page.incarnation); !good)
+  if (auto good = admit_news(self, page.host, page.incarnation); !good)
     return to_caf_error(good.error());
   tell_problems(self, st.names.apply(page));
   for (const auto& told : page.operations)
@@ -137,7 +154,8 @@ caf::result<done> on_inventory(coordinator_pointer self,
 heartbeat_ack on_heartbeat(coordinator_pointer self,
                            const node_heartbeat& beat) {
   auto& st = self->state;
-  const bool known = st.nodes.hear(beat, self->clock().now());
+  const bool known = admit_news(self, beat.host, beat.incarnation)
+                     && st.nodes.hear(beat, self->clock().now());
   if (known)
     st.epochs_told[beat.host] = st.epoch;
   return {.epoch = st.epoch, .known = known};
@@ -146,7 +164,7 @@ heartbeat_ack on_heartbeat(coordinator_pointer self,
 caf::result<done> on_node_events(coordinator_pointer self,
                                  const node_events& told) {
   auto& st = self->state;
-  if (auto good = st.nodes.admit(told.host, told.incarnation); !good)
+  if (auto good = admit_news(self, told.host, told.incarnation); !good)
     return to_caf_error(good.error());
   for (auto event : told.events) {
     event.host = told.host;
@@ -158,8 +176,7 @@ caf::result<done> on_node_events(coordinator_pointer self,
 
 caf::result<done> on_goodbye(coordinator_pointer self,
                              const node_goodbye& goodbye) {
-  auto& st = self->state;
-  if (auto good = st.nodes.admit(goodbye.host, goodbye.incarnation); !good)
+  if (auto good = admit_news(self, goodbye.host, goodbye.incarnation); !good)
     return to_caf_error(good.error());
   lose(self, goodbye.host, "node.left", "it was stopped");
   return done{};
