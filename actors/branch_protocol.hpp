@@ -124,6 +124,7 @@ struct branch_request {
   std::vector<std::string> labels = {};
   std::string note = {};
   uint64_t epoch = 0;
+  std::string subject = {};
 
   friend bool operator==(const branch_request&,
                          const branch_request&) = default;
@@ -150,6 +151,10 @@ struct branch_request {
       schema::field("note", &branch_request::note,
                     "A line for people, kept with the snapshot."),
       schema::field("epoch", &branch_request::epoch, "The coordinator's epoch.",
+                    schema::need::optional, schema::access::internal),
+      schema::field("subject", &branch_request::subject,
+                    "Who asks, as the coordinator saw it; what a client says "
+                    "of itself is overwritten.",
                     schema::need::optional, schema::access::internal),
     };
   }
@@ -188,6 +193,7 @@ struct branch_report {
   std::string root_hash = {};
   microseconds started_at{0};
   std::vector<std::string> warnings = {};
+  std::string subject = {};
 
   friend bool operator==(const branch_report&, const branch_report&) = default;
   static constexpr schema::about about{"branch_report",
@@ -210,6 +216,8 @@ private:
                     "Why not a better method or mode; empty: it is the best."),
       schema::field("base", &branch_report::base,
                     "The snapshot that a diff is relative to."),
+      schema::field("subject", &branch_report::subject,
+                    "Who asked for it; empty: nobody knows any more."),
     };
   }
 
@@ -316,6 +324,7 @@ struct operation_status {
   operation_id operation = {};
   operation_state state = operation_state::unknown;
   branch_report report = {};
+  std::string asked = {};
 
   friend bool operator==(const operation_status&,
                          const operation_status&) = default;
@@ -327,6 +336,9 @@ struct operation_status {
       schema::field("state", &operation_status::state, "How far it is."),
       schema::field("report", &operation_status::report,
                     "How it ended; while it runs, what is known so far."),
+      schema::field("asked", &operation_status::asked,
+                    "The request's digest, by which a repeated id that asks "
+                    "for something else is told."),
     };
   }
 };

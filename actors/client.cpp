@@ -81,7 +81,7 @@ class client::impl {
 public:
   explicit impl(client_settings settings)
     : settings_(std::move(settings)), config_({.threads = 1}), system_(config_),
-      link_(system_),
+      link_(system_, settings_.limits),
       connector_(link_.connector(settings_.coordinator, settings_.tls)) {
     // nop
   }
@@ -224,5 +224,7 @@ template expected<restore_report> client::ask(const rollback_request&,
 template expected<restore_report> client::ask(const promote_request&,
                                               milliseconds);
 template expected<fsck_report> client::ask(const fsck_request&, milliseconds);
+template expected<doctor_report> client::ask(const doctor_request&,
+                                             milliseconds);
 
 } // namespace forkfleet

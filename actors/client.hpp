@@ -7,10 +7,12 @@
 #include <memory>
 
 #include "actors/branch_protocol.hpp"
+#include "actors/doctor_protocol.hpp"
 #include "actors/exec_protocol.hpp"
 #include "actors/fleet_protocol.hpp"
 #include "actors/fsck_protocol.hpp"
 #include "actors/link/endpoint.hpp"
+#include "actors/link/limits.hpp"
 #include "actors/snapshot_protocol.hpp"
 #include "actors/switch_protocol.hpp"
 
@@ -22,6 +24,7 @@ struct client_settings {
   tls_material tls = {};
   /// How long to try to connect, over several dials.
   std::chrono::milliseconds connect{5000};
+  link_limits limits = {};
 };
 
 /// A tool's connection to a fleet. Connects on the first question and again

@@ -50,9 +50,11 @@ enum class ec : uint8_t {
   // 50: a person is needed
   guest_stuck = 50,
   snapshot_corrupt = 51,
+  // 60: correct the request, as from 10 on, where no number is left
+  operation_conflict = 60,
 };
 
-/// What the caller does next; the tens of an `ec`.
+/// What the caller does next; the tens of an `ec`, 60 being more of 10.
 enum class ec_group : uint8_t {
   none = 0,
   fix_request = 10,
@@ -63,7 +65,8 @@ enum class ec_group : uint8_t {
 };
 
 constexpr ec_group group_of(ec x) {
-  return static_cast<ec_group>(static_cast<uint8_t>(x) / 10 * 10);
+  const auto tens = static_cast<uint8_t>(x) / 10 * 10;
+  return tens == 60 ? ec_group::fix_request : static_cast<ec_group>(tens);
 }
 
 /// The code's name, as it stands in JSON and in logs.
@@ -103,6 +106,7 @@ constexpr auto enum_table(ec) {
     {host_full, "host_full"},
     {guest_stuck, "guest_stuck"},
     {snapshot_corrupt, "snapshot_corrupt"},
+    {operation_conflict, "operation_conflict"},
   });
 }
 

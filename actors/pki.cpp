@@ -9,7 +9,9 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
+#include "actors/certificate.hpp"
 #include "actors/pki_files.hpp"
+#include "actors/signing_key.hpp"
 
 namespace forkfleet::pki {
 
@@ -42,9 +44,9 @@ bool add_extension(X509* certificate, X509* issuer, int what,
   return is_added;
 }
 
-bool set_name(X509* certificate, const std::string& name) {
+bool add_name(X509* certificate, const char* kind, const std::string& name) {
   const auto* bytes = reinterpret_cast<const unsigned char*>(name.c_str());
-  return X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN",
+  return X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), kind,
                                     MBSTRING_UTF8, bytes, -1, -1, 0)
          == 1;
 }
@@ -69,7 +71,7 @@ cert_ptr draft(const std::string& name, EVP_PKEY* key, days validity) {
       || X509_gmtime_adj(X509_getm_notBefore(x), -backdated_seconds) == nullptr
       || X509_time_adj_ex(X509_getm_notAfter(x), validity.count(), 0, nullptr)
            == nullptr
-      || !set_name(x, name) || X509_set_pubkey(x, key) != 1)
+      || !add_name(x, "CN", name) || X509_set_pubkey(x, key) != 1)
     return nullptr;
   return made;
 }
@@ -118,6 +120,8 @@ struct leaf_plan {
   std::string identity;
   std::string base;
   extensions more;
+  /// The role of a client.
+  std::string unit = {};
 };
 
 expected<leaf_plan> plan_for_coordinator(const issue_request& what) {
@@ -139,6 +143,8 @@ expected<leaf_plan> plan_for(const issue_request& what) {
   if (what.what == role::coordinator)
     return plan_for_coordinator(what);
   const auto is_node = what.what == role::node;
+  if (!is_node && what.access == access_role::none)
+    return fail(ec::invalid_request, "a client needs a role");
   const auto length_max = is_node ? host_name_tag::length_max : client_name_max;
   if (!is_safe_name(what.name, length_max))
     return fail(ec::invalid_request, what.name + ": is no name of a "
@@ -147,7 +153,8 @@ expected<leaf_plan> plan_for(const issue_request& what) {
   const auto kind = std::string{is_node ? "node" : "client"};
   return leaf_plan{kind + ':' + what.name,
                    kind + '-' + what.name,
-                   {{NID_ext_key_usage, "clientAuth"}}};
+                   {{NID_ext_key_usage, "clientAuth"}},
+                   is_node ? "" : std::string{schema::name_of(what.access)}};
 }
 
 // The key first: a certificate whose key is missing is worth nothing.
@@ -201,6 +208,9 @@ certificate_info info_of(X509* x) {
   const auto uses = X509_get_extended_key_usage(x);
   result.serves = (uses & XKU_SSL_SERVER) != 0;
   result.dials = (uses & XKU_SSL_CLIENT) != 0;
+  const auto facts = facts_of(x);
+  result.serial = facts.subject.serial;
+  result.access = facts.subject.role;
   return result;
 }
 
@@ -213,19 +223,29 @@ status check_validity(const X509* x, const std::string& path) {
                   "with `forkfleet pki issue`");
 }
 
-status check_key_file(const std::string& path) {
-  struct stat file = {};
-  if (::stat(path.c_str(), &file) != 0)
-    return tl::unexpected(errno_failure(errno, path, ec::invalid_request));
-  if ((file.st_mode & 077) == 0)
-    return {};
-  return fail(ec::invalid_request,
-              path
-                + ": others than its owner can reach this key; "
-                  "`chmod 600` it");
-}
-
 } // namespace
+
+/// A node vouches for what it seals with the fleet's key.
+static status pass_signing_key(const fs::path& authority,
+                               const fs::path& into) {
+  const auto key = signing_key::load_or_make(authority / signing_key_file);
+  if (!key)
+    return tl::unexpected(key.error());
+  const auto text = (*key)->pem();
+  if (!text)
+    return tl::unexpected(text.error());
+  const auto path = into / signing_key_file;
+  auto error = std::error_code{};
+  if (!fs::exists(path, error))
+    return write_new(path, *text, 0600);
+  const auto there = signing_key::load(path);
+  if (!there)
+    return tl::unexpected(there.error());
+  if ((*there)->public_key() != (*key)->public_key())
+    return fail(ec::invalid_request,
+                path.string() + ": is another fleet's signing key");
+  return {};
+}
 
 status init(const fs::path& directory, days validity) {
   for (const auto* name : {"ca.key", "ca.crt"})
@@ -242,7 +262,10 @@ status init(const fs::path& directory, days validity) {
                   {NID_key_usage, "critical,keyCertSign,cRLSign"},
                   {NID_subject_key_identifier, "hash"}}))
     return openssl_failure("make an authority");
-  return write_pair(directory / "ca", key.get(), made.get());
+  if (auto pair = write_pair(directory / "ca", key.get(), made.get()); !pair)
+    return pair;
+  return signing_key::load_or_make(directory / signing_key_file)
+    .map([](const signing_key_ptr&) {});
 }
 
 expected<tls_material> issue(const fs::path& authority,
@@ -264,10 +287,29 @@ expected<tls_material> issue(const fs::path& authority,
                      {NID_key_usage, "critical,digitalSignature"},
                      {NID_subject_key_identifier, "hash"},
                      {NID_authority_key_identifier, "keyid:always"}});
-  if (!made
+  const auto is_named =
+    made && (plan->unit.empty() || add_name(made.get(), "OU", plan->unit));
+  if (!is_named
       || !finish(made.get(), issuer->get(), issuer_key->get(), plan->more))
     return openssl_failure("make a certificate for " + plan->identity);
-  return write_leaf(into, plan->base, key.get(), made.get(), issuer->get());
+  auto files =
+    write_leaf(into, plan->base, key.get(), made.get(), issuer->get());
+  if (files && what.what == role::node)
+    if (auto passed = pass_signing_key(authority, into); !passed)
+      return tl::unexpected(passed.error());
+  return files;
+}
+
+status check_key_file(const std::string& path) {
+  struct stat file = {};
+  if (::stat(path.c_str(), &file) != 0)
+    return tl::unexpected(errno_failure(errno, path, ec::invalid_request));
+  if ((file.st_mode & 077) == 0)
+    return {};
+  return fail(ec::invalid_request,
+              path
+                + ": others than its owner can reach this key; "
+                  "`chmod 600` it");
 }
 
 expected<certificate_info> inspect(const fs::path& certificate) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/access.hpp"
 #include "actors/error.hpp"
 #include "actors/ids.hpp"
 #include "actors/link/endpoint.hpp"
@@ -49,17 +50,21 @@ struct issue_request {
   /// at least one.
   std::vector<std::string> hosts = {};
   days validity = leaf_validity;
+  /// What a client may do.
+  access_role access = access_role::viewer;
 };
 
-/// Makes the authority in `directory` (0700): `ca.crt` and `ca.key` (0600).
-/// Refuses to overwrite either.
+/// Makes the authority in `directory` (0700): `ca.crt` and `ca.key` (0600), and
+/// the fleet's `signing.key` (0600) where it is missing. Refuses to overwrite
+/// the first two.
 status init(const std::filesystem::path& directory,
             days validity = authority_validity);
 
 /// Issues a certificate by the authority in `authority`, into `into` (made
 /// 0700 where it is missing): `<base>.crt`, `<base>.key` (0600) and
 /// `ca.crt`, where base is "coordinator", "node-<host>" or "client-<name>".
-/// Refuses to overwrite. Returns the three paths.
+/// Refuses to overwrite. A node also gets the fleet's `signing.key`. Returns
+/// the three paths.
 expected<tls_material> issue(const std::filesystem::path& authority,
                              const issue_request& what,
                              const std::filesystem::path& into);
@@ -73,10 +78,16 @@ struct certificate_info {
   std::chrono::seconds left{0};
   bool serves = false;
   bool dials = false;
+  std::string serial = {};
+  /// Of a client.
+  access_role access = access_role::none;
 };
 
 /// Reads a PEM certificate.
 expected<certificate_info> inspect(const std::filesystem::path& certificate);
+
+/// invalid_request unless the owner of the key's file alone can reach it.
+status check_key_file(const std::string& path);
 
 /// Whether the three files fit together and hold today: they can be read,
 /// the key is the certificate's and nobody else can read it, the authority

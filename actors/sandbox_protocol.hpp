@@ -115,6 +115,18 @@ struct sandbox_info {
   }
 };
 
+/// How a snapshot came to the host that has it.
+enum class snapshot_origin : uint8_t { unknown, sealed, imported };
+
+constexpr auto enum_table(snapshot_origin) {
+  using enum snapshot_origin;
+  return std::to_array<schema::enum_entry<snapshot_origin>>({
+    {unknown, "unknown", "by a version that did not keep this"},
+    {sealed, "sealed", "taken of a VM of this host"},
+    {imported, "imported", "out of an archive"},
+  });
+}
+
 /// One sealed snapshot, as its node tells it.
 struct snapshot_info {
   snapshot_tag tag = {};
@@ -135,6 +147,10 @@ struct snapshot_info {
   std::vector<std::string> labels = {};
   std::string note = {};
   sandbox_limits limits = {};
+  snapshot_origin origin = snapshot_origin::unknown;
+  uint64_t sequence = 0;
+  uint64_t revision = 0;
+  std::string subject = {};
 
   friend bool operator==(const snapshot_info&, const snapshot_info&) = default;
   static constexpr schema::about about{"snapshot_info", "One sealed snapshot."};
@@ -171,6 +187,16 @@ struct snapshot_info {
       schema::field("note", &snapshot_info::note, "What people say of it."),
       schema::field("limits", &snapshot_info::limits,
                     "What its source was limited to: a child is, too."),
+      schema::field("origin", &snapshot_info::origin,
+                    "How it came to its host."),
+      schema::field("sequence", &snapshot_info::sequence,
+                    "Its place in the order in which its host got its "
+                    "snapshots, whatever the clock said; 0: not known."),
+      schema::field("revision", &snapshot_info::revision,
+                    "Of what is told here with its labels and its note: a "
+                    "greater one is newer. It counts from its node's start."),
+      schema::field("subject", &snapshot_info::subject,
+                    "Who asked for it; empty: nobody knows any more."),
     };
   }
 };
@@ -185,6 +211,7 @@ struct restore_request {
   restore_wait wait = restore_wait::automatic;
   child_input input = {};
   sandbox_limits limits = {};
+  std::string subject = {};
 
   friend bool operator==(const restore_request&,
                          const restore_request&) = default;
@@ -209,6 +236,9 @@ struct restore_request {
                     "What the child is given of its own."),
       schema::field("limits", &restore_request::limits,
                     "What its VM may take; what is 0 is as its source's."),
+      schema::field("subject", &restore_request::subject,
+                    "Who asks, as the coordinator saw it.",
+                    schema::need::optional, schema::access::internal),
     };
   }
 };
@@ -221,6 +251,7 @@ struct restore_report {
   sandbox_info sandbox = {};
   microseconds total{0};
   microseconds started{0};
+  std::string subject = {};
 
   friend bool operator==(const restore_report&,
                          const restore_report&) = default;
@@ -238,6 +269,8 @@ struct restore_report {
                     "From the request to the answer."),
       schema::field("started_us", &restore_report::started,
                     "From the request to the running VM; 0: not yet."),
+      schema::field("subject", &restore_report::subject,
+                    "Who asked for it; empty: nobody knows any more."),
     };
   }
 };

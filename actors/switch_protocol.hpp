@@ -16,6 +16,7 @@ struct rollback_request {
   bool force = false;
   milliseconds deadline{0};
   uint64_t epoch = 0;
+  std::string subject = {};
 
   friend bool operator==(const rollback_request&,
                          const rollback_request&) = default;
@@ -37,6 +38,9 @@ struct rollback_request {
             "Time left; 0 takes the fleet's."),
       field("epoch", &rollback_request::epoch, "The coordinator's epoch.",
             optional, schema::access::internal),
+      field("subject", &rollback_request::subject,
+            "Who asks, as the coordinator saw it.", optional,
+            schema::access::internal),
     };
   }
 };
@@ -48,6 +52,7 @@ struct promote_request {
   sandbox_id sandbox = {};
   milliseconds deadline{0};
   uint64_t epoch = 0;
+  std::string subject = {};
 
   friend bool operator==(const promote_request&,
                          const promote_request&) = default;
@@ -66,6 +71,9 @@ struct promote_request {
             "Time left; 0 takes the fleet's."),
       field("epoch", &promote_request::epoch, "The coordinator's epoch.",
             optional, schema::access::internal),
+      field("subject", &promote_request::subject,
+            "Who asks, as the coordinator saw it.", optional,
+            schema::access::internal),
     };
   }
 };

@@ -52,5 +52,6 @@ void check_network(checker& run);
 void check_reach(checker& run);
 void check_sandboxes(checker& run);
 void check_limits(checker& run);
+void check_access(checker& run);
 
 } // namespace forkfleet::config

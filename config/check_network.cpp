@@ -44,7 +44,7 @@ void check_address(checker& run, std::size_t index) {
 std::string why_remote(const checker& run) {
   const auto& hosts = run.fleet.hosts;
   const auto& listen = run.fleet.coordinator.listen;
-  if (!listen.is_loopback())
+  if (!listen.empty() && !listen.is_loopback())
     return fmt::format("coordinator.listen, {}, is not loopback",
                        listen.to_string());
   for (std::size_t i = 0; i < hosts.size(); ++i)
@@ -73,8 +73,17 @@ void check_network(checker& run) {
   for (std::size_t i = 0; i < fleet.hosts.size(); ++i)
     check_address(run, i);
   const auto why = why_remote(run);
+  if (listen.empty() && !fleet.coordinator.tls.empty())
+    run.report("coordinator.listen",
+               "is required, because certificates are "
+               "for connections to a port",
+               "name an address, or leave tls out", "coordinator.tls");
   if (why.empty())
     return;
+  if (listen.empty())
+    run.report("coordinator.listen",
+               fmt::format("is required, because {}", why),
+               "name the address at which nodes and clients reach it");
   require_tls(run, "coordinator.tls", fleet.coordinator.tls, why,
               "coordinator.listen");
   require_tls(run, "client_tls", fleet.client_tls, why, "coordinator.listen");

@@ -19,6 +19,8 @@ bool endpoint::is_loopback() const {
 }
 
 std::string endpoint::to_string() const {
+  if (empty())
+    return {};
   const bool is_v6 = host.find(':') != host.npos;
   return is_v6 ? fmt::format("[{}]:{}", host, port)
                : fmt::format("{}:{}", host, port);
@@ -41,7 +43,7 @@ fault from_text(std::string_view text, byte_size& x) {
 }
 
 schema::notation_about notation_of(const endpoint&) {
-  return {"endpoint", "^(\\[[0-9A-Fa-f:.]+\\]|[0-9A-Za-z._-]+):[0-9]{1,5}$",
+  return {"endpoint", "^((\\[[0-9A-Fa-f:.]+\\]|[0-9A-Za-z._-]+):[0-9]{1,5})?$",
           "127.0.0.1:7711"};
 }
 
@@ -51,6 +53,10 @@ std::string to_text(const endpoint& x) {
 
 fault from_text(std::string_view text, endpoint& x) {
   constexpr std::string_view hint = "HOST:PORT, or [ADDRESS]:PORT for IPv6";
+  if (text.empty()) {
+    x = {};
+    return {};
+  }
   const auto colon = text.rfind(':');
   if (colon == text.npos)
     return {fmt::format("{} has no port", in_quotes(text)), std::string{hint}};

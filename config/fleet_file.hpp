@@ -13,6 +13,7 @@
 #include "actors/branch_protocol.hpp"
 #include "actors/schema/fields.hpp"
 #include "actors/schema/shape.hpp"
+#include "config/access_section.hpp"
 #include "config/limits_section.hpp"
 #include "config/sandbox_section.hpp"
 
@@ -20,10 +21,13 @@ namespace forkfleet::config {
 
 using std::chrono::milliseconds;
 
-/// A TCP endpoint; in YAML as HOST:PORT, [ADDRESS]:PORT for IPv6.
+/// A TCP endpoint; in YAML as HOST:PORT, [ADDRESS]:PORT for IPv6, or empty
+/// for none.
 struct endpoint {
   std::string host = {};
   uint16_t port = 0;
+
+  bool empty() const { return host.empty(); }
 
   /// True for localhost, 127.0.0.0/8 and ::1.
   bool is_loopback() const;
@@ -64,7 +68,7 @@ struct tls_files {
 };
 
 struct coordinator_section {
-  endpoint listen{"127.0.0.1", 7711};
+  endpoint listen = {};
   std::string data = {};
   tls_files tls = {};
   milliseconds heartbeat{1000};
@@ -80,11 +84,14 @@ struct coordinator_section {
     using schema::field;
     return std::tuple{
       field("listen", &coordinator_section::listen,
-            "Where nodes and clients reach it."),
+            "Where nodes and clients of other machines reach it, with "
+            "certificates; a loopback address without them takes clients "
+            "with a token. Default: nowhere. Programs of this machine and "
+            "this user reach it by a socket in its directory."),
       field("data", &coordinator_section::data,
             "Its directory; default: <state>/coordinator."),
       field("tls", &coordinator_section::tls,
-            "Its certificates; needed unless listen is loopback."),
+            "Its certificates; needed unless listen is empty or loopback."),
       field("heartbeat", &coordinator_section::heartbeat,
             "How often nodes show a sign of life; 100ms to 60s."),
       field("node_timeout", &coordinator_section::node_timeout,
@@ -197,8 +204,10 @@ struct host_section {
   uint64_t branch_slots = 2;
   uint64_t branch_queue = 64;
   std::string archives = {};
+  std::vector<std::string> images = {};
   std::string cgroup = {};
   std::string network_range = {};
+  std::string vm_uids = "4000000000-4000999999";
   tls_files tls = {};
 
   friend bool operator==(const host_section&, const host_section&) = default;
@@ -221,6 +230,10 @@ struct host_section {
       field("archives", &host_section::archives,
             "Where exported snapshots go and imported ones come from; "
             "default: <data>/archives."),
+      field("images", &host_section::images,
+            "Kernels, initial RAM disks and disks that children of imported "
+            "snapshots may use, beside those of this host's sandboxes; they "
+            "are told by their content. At most 256."),
       field("cgroup", &host_section::cgroup,
             "A cgroup v2 directory that is the node's own, with no processes "
             "in it; default: the one that the node runs in."),
@@ -228,6 +241,10 @@ struct host_section {
             "CIDR of /8 to /30: where its sandboxes get their addresses from, "
             "two for each; not known beyond this host. Default: a /20 of "
             "10.213.0.0/16 by its place in this list."),
+      field("vm_uids", &host_section::vm_uids,
+            "FIRST-LAST: where the node runs as root, each of its VMs gets a "
+            "user and group of its own out of these; none: VMs run as the "
+            "node's user. Default: 4000000000-4000999999."),
       field("tls", &host_section::tls,
             "Its certificates; needed unless the coordinator is loopback."),
     };
@@ -238,11 +255,13 @@ struct fleet_file {
   uint64_t version = 1;
   std::string name = "fleet";
   std::string state = {};
+  std::string signing_key = {};
   coordinator_section coordinator = {};
   tls_files client_tls = {};
   branch_section branch = {};
   retention_section retention = {};
   limits_section limits = {};
+  access_section access = {};
   std::vector<host_section> hosts = {};
   std::vector<sandbox_section> sandboxes = {};
 
@@ -260,6 +279,10 @@ struct fleet_file {
             "otherwise; relative paths start at the fleet file's directory. "
             "Default: /var/lib/forkfleet/<name> for root, else "
             "$XDG_STATE_HOME/forkfleet/<name>."),
+      field("signing_key", &fleet_file::signing_key,
+            "The fleet's key that vouches for snapshots and archives. Default: "
+            "signing.key beside the host's TLS key, else in state, where it is "
+            "made."),
       field("coordinator", &fleet_file::coordinator,
             "The program that routes."),
       field("client_tls", &fleet_file::client_tls,
@@ -269,11 +292,38 @@ struct fleet_file {
             "Which snapshots are removed by themselves."),
       field("limits", &fleet_file::limits,
             "What VMs may take, and how far a lineage may grow."),
+      field("access", &fleet_file::access,
+            "Who is turned away, and what is written of the others."),
       field("hosts", &fleet_file::hosts, "At least one.", required),
       field("sandboxes", &fleet_file::sandboxes,
             "VMs that are started, or attached to, when their node starts."),
     };
   }
 };
+
+/// Whether the programs of the fleet prove themselves by certificates. Else
+/// they are of one machine, and meet at `local_door`.
+inline bool has_certificates(const fleet_file& fleet) {
+  return !fleet.coordinator.tls.empty();
+}
+
+/// The socket by which the coordinator's own user and root reach it; only
+/// of a fleet without certificates.
+inline std::string local_door(const fleet_file& fleet) {
+  return fleet.coordinator.data + "/door";
+}
+
+/// The directory of the tokens that the coordinator takes at a loopback port.
+inline std::string token_directory(const fleet_file& fleet) {
+  return fleet.coordinator.data + "/tokens";
+}
+
+/// The token that the coordinator makes for its own user, an admin's.
+inline constexpr std::string_view owner_token = "owner";
+
+/// The audit log; see coordinator/audit_log.hpp for the older files.
+inline std::string audit_path(const fleet_file& fleet) {
+  return fleet.coordinator.data + "/audit.jsonl";
+}
 
 } // namespace forkfleet::config

@@ -55,8 +55,6 @@ replaced expand(std::string_view inside, const environment& env) {
   if (value && !value->empty())
     return *value;
   const std::string word{action.substr(1)};
-  if (word.find("${") != word.npos)
-    return refuse("a replacement inside a replacement", "write one of them");
   if (action.front() == '-')
     return word;
   return refuse(word.empty() ? fmt::format("variable '{}' is not set", name)
@@ -83,6 +81,14 @@ replaced interpolate(std::string_view text, const environment& env) {
       continue;
     }
     const auto end = text.find('}');
+    // The inner brace's end would be taken for the outer one's, whatever is
+    // set.
+    if (text.starts_with('{') && end != text.npos
+        && text.substr(1, end - 1).find('{') != text.npos)
+      return refuse(text.substr(0, end).find("${") != text.npos
+                      ? "a replacement inside a replacement"
+                      : "a brace inside a replacement",
+                    "write one of them");
     if (!text.starts_with('{') || end == text.npos)
       return refuse(text.starts_with('{') ? "a '${' without its '}'"
                                           : "a dollar on its own",

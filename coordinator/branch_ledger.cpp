@@ -6,16 +6,40 @@
 
 #include <fmt/format.h>
 
+#include "actors/same_request.hpp"
+
 namespace forkfleet {
 
 namespace {
 
-/// Whether the intent is the one that the entry was opened with.
-bool is_same(const ledger_entry& entry, const operation_intent& intent) {
+template <class Request>
+std::string_view differing_request(const operation_intent& known,
+                                   const operation_intent& intent) {
+  const auto* before = std::get_if<Request>(&known.request);
+  const auto* now = std::get_if<Request>(&intent.request);
+  return before && now ? differing_field(*before, *now) : std::string_view{};
+}
+
+/// In what the intent differs from the one that the entry was opened with;
+/// empty: in nothing.
+std::string_view difference(const ledger_entry& entry,
+                            const operation_intent& intent) {
   const auto& known = entry.intent;
-  return known.kind == intent.kind && known.sandbox == intent.sandbox
-         && known.tag == intent.tag
-         && (entry.is_learned || known.mode == intent.mode);
+  if (known.kind != intent.kind)
+    return "the request's kind";
+  if (known.sandbox != intent.sandbox)
+    return "sandbox";
+  if (known.tag != intent.tag)
+    return "tag";
+  if (entry.is_learned)
+    return known.digest.empty() || known.digest == intent.digest
+             ? std::string_view{}
+             : "mode, max_pause_ms, labels or note";
+  if (known.mode != intent.mode)
+    return "mode";
+  const auto of_branch = differing_request<branch_request>(known, intent);
+  return of_branch.empty() ? differing_request<restore_request>(known, intent)
+                           : of_branch;
 }
 
 template <class Names>
@@ -40,15 +64,33 @@ bool is_usable(const operation_status& told) {
 
 } // namespace
 
+operation_intent intent_of(const branch_request& x) {
+  return {.operation = x.operation,
+          .kind = operation_kind::branch,
+          .sandbox = x.sandbox,
+          .tag = x.tag,
+          .mode = x.mode,
+          .subject = x.subject,
+          .request = x,
+          .digest = request_digest(x)};
+}
+
+operation_intent intent_of(const restore_request& x) {
+  return {.operation = x.operation,
+          .kind = operation_kind::restore,
+          .sandbox = x.sandbox,
+          .tag = x.tag,
+          .subject = x.subject,
+          .request = x,
+          .digest = request_digest(x)};
+}
+
 branch_ledger::branch_ledger(ledger_limits limits) : limits_(limits) {}
 
 expected<opening> branch_ledger::check(const operation_intent& intent) const {
   if (const auto* entry = find(intent.operation)) {
-    if (!is_same(*entry, intent))
-      return fail(ec::invalid_request,
-                  fmt::format("operation '{}' was asked for something else; "
-                              "give each request its own id",
-                              intent.operation.value));
+    if (const auto field = difference(*entry, intent); !field.empty())
+      return tl::unexpected{conflict_of(intent.operation, field)};
     return entry->state == entry_state::ended ? opening::ended
                                               : opening::joined;
   }
@@ -86,6 +128,7 @@ bool branch_ledger::close(const branch_report& report) {
   if (!entry || entry->intent.kind != operation_kind::branch)
     return false;
   entry->branch = report;
+  entry->branch.subject = entry->intent.subject;
   end(*entry);
   return true;
 }
@@ -95,6 +138,7 @@ bool branch_ledger::close(const restore_report& report) {
   if (!entry || entry->intent.kind != operation_kind::restore)
     return false;
   entry->restore = report;
+  entry->restore.subject = entry->intent.subject;
   end(*entry);
   return true;
 }
@@ -156,7 +200,9 @@ bool branch_ledger::learn(const host_name& host, const operation_status& told) {
     const auto intent = operation_intent{.operation = told.operation,
                                          .sandbox = report.sandbox,
                                          .tag = report.tag,
-                                         .mode = report.mode};
+                                         .mode = report.mode,
+                                         .subject = report.subject,
+                                         .digest = told.asked};
     found = entries_.try_emplace(told.operation).first;
     found->second = {.intent = intent, .host = host, .is_learned = true};
     open_[host].insert(told.operation);
@@ -169,6 +215,7 @@ bool branch_ledger::learn(const host_name& host, const operation_status& told) {
   if (!is_open_branch)
     return false;
   entry.branch = std::move(report);
+  entry.branch.subject = entry.intent.subject;
   if (told.state != operation_state::ended) {
     entry.state = entry_state::running;
     return false;
@@ -194,6 +241,8 @@ operation_status branch_ledger::status(const operation_id& operation) const {
   result.report.sandbox = entry->intent.sandbox;
   result.report.tag = entry->intent.tag;
   result.report.host = entry->host;
+  result.report.subject = entry->intent.subject;
+  result.asked = entry->intent.digest;
   if (entry->intent.kind == operation_kind::restore && has_ended) {
     result.report.outcome = entry->restore.outcome;
     result.report.total = entry->restore.total;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "actors/sandbox_protocol.hpp"
@@ -24,7 +25,15 @@ struct operation_intent {
   sandbox_id sandbox = {}; // the source, or the child
   snapshot_tag tag = {};   // the result, or what the child comes from
   branch_mode mode = branch_mode::automatic;
+  /// Who asked, as the first request had it.
+  std::string subject = {};
+  /// All of it, where it came to this coordinator; else what its node tells.
+  std::variant<std::monostate, branch_request, restore_request> request = {};
+  std::string digest = {};
 };
+
+operation_intent intent_of(const branch_request& x);
+operation_intent intent_of(const restore_request& x);
 
 /// Where an entry stands. `uncertain`: its node stopped answering, and only
 /// that node can tell what became of it.
@@ -35,7 +44,7 @@ struct ledger_entry {
   operation_intent intent = {};
   host_name host = {};
   entry_state state = entry_state::running;
-  bool is_learned = false; // from a node, which does not tell the mode asked
+  bool is_learned = false; // from a node, which tells the request's digest
   bool is_asked = false;   // a request to the node is in flight
   uint64_t attempt = 0;    // which request; an older one's error is void
   branch_report branch = {};
@@ -57,7 +66,7 @@ public:
   explicit branch_ledger(ledger_limits limits);
 
   /// Whether `intent` may begin, without beginning it: `opened` means yes.
-  /// Errors: invalid_request when the id stands for something else,
+  /// Errors: operation_conflict when the id stands for something else,
   /// snapshot_exists and sandbox_exists when an open operation makes a thing
   /// of that name, node_busy at the limit.
   expected<opening> check(const operation_intent& intent) const;

@@ -6,6 +6,7 @@
 
 #include "actors/harden.hpp"
 #include "coordinator/coordinator_work.hpp"
+#include "coordinator/request_service.hpp"
 
 namespace forkfleet {
 
@@ -21,7 +22,7 @@ milliseconds tick_interval(const coordinator_settings& settings) {
 }
 
 void set_up(coordinator_pointer self, coordinator_settings settings,
-            hello_check may_speak_for) {
+            coordinator_access access) {
   auto& st = self->state;
   st.epoch = settings.epoch;
   st.dice.seed(settings.seed);
@@ -33,8 +34,17 @@ void set_up(coordinator_pointer self, coordinator_settings settings,
   st.ledger = branch_ledger{{.open_max = settings.operations_open_max,
                              .ended_max = settings.operations_kept}};
   st.events = event_log{settings.events_kept};
-  st.may_speak_for = std::move(may_speak_for);
+  st.access = std::move(access);
   st.settings = std::move(settings);
+}
+
+/// A handler of what clients ask: lets it through if the sender's role
+/// allows it, and notes who asked.
+template <class Request, class Reply, class Work>
+auto guarded(coordinator_pointer self, Work work) {
+  return [self, work](const Request& x) -> caf::result<Reply> {
+    return work::serve_request<Request, Reply>(self, x, work);
+  };
 }
 
 void on_tick(coordinator_pointer self) {
@@ -43,6 +53,7 @@ void on_tick(coordinator_pointer self) {
   work::sweep_nodes(self);
   work::expire_waiters(self);
   work::serve_followers(self);
+  work::audit_suppressed(self);
   if (now >= st.next_probe) {
     st.next_probe = now + st.settings.heartbeat;
     work::probe(self);
@@ -54,36 +65,37 @@ void on_tick(coordinator_pointer self) {
 
 local_coordinator_actor::behavior_type
 coordinator(coordinator_pointer self, coordinator_settings settings,
-            hello_check may_speak_for) {
+            coordinator_access access) {
   harden(self);
   self->set_down_handler(
     [self](const caf::down_msg& x) { work::on_down(self, x.source); });
-  set_up(self, std::move(settings), std::move(may_speak_for));
+  set_up(self, std::move(settings), std::move(access));
   on_tick(self);
   return {
-    [self](const branch_request& x) { return work::on_branch(self, x); },
-    [self](const operation_query& x) { return work::on_query(self, x); },
-    [self](const restore_request& x) { return work::on_restore(self, x); },
-    [self](const stop_request& x) { return work::on_stop(self, x); },
-    [self](const remove_request& x) { return work::on_remove(self, x); },
-    [self](const cancel_request& x) { return work::on_cancel(self, x); },
-    [self](const flatten_request& x) { return work::on_flatten(self, x); },
-    [self](const verify_request& x) { return work::on_verify(self, x); },
-    [self](const export_request& x) { return work::on_export(self, x); },
-    [self](const import_request& x) { return work::on_import(self, x); },
-    [self](const annotate_request& x) { return work::on_annotate(self, x); },
-    [self](const inspect_request& x) { return work::on_inspect(self, x); },
-    [self](const compare_request& x) { return work::on_compare(self, x); },
-    [self](const exec_request& x) { return work::on_exec(self, x); },
-    [self](const file_request& x) { return work::on_file(self, x); },
-    [self](const console_request& x) { return work::on_console(self, x); },
-    [self](const fsck_request& x) { return work::on_fsck(self, x); },
-    [self](const rollback_request& x) { return work::on_rollback(self, x); },
-    [self](const promote_request& x) { return work::on_promote(self, x); },
-    [self](const nodes_request& x) { return work::on_nodes(self, x); },
-    [self](const sandboxes_request& x) { return work::on_sandboxes(self, x); },
-    [self](const snapshots_request& x) { return work::on_snapshots(self, x); },
-    [self](const events_request& x) { return work::on_events(self, x); },
+    guarded<branch_request, branch_report>(self, work::on_branch),
+    guarded<operation_query, operation_status>(self, work::on_query),
+    guarded<restore_request, restore_report>(self, work::on_restore),
+    guarded<stop_request, done>(self, work::on_stop),
+    guarded<remove_request, done>(self, work::on_remove),
+    guarded<cancel_request, done>(self, work::on_cancel),
+    guarded<flatten_request, done>(self, work::on_flatten),
+    guarded<verify_request, verify_report>(self, work::on_verify),
+    guarded<export_request, archive_report>(self, work::on_export),
+    guarded<import_request, archive_report>(self, work::on_import),
+    guarded<annotate_request, inspect_report>(self, work::on_annotate),
+    guarded<inspect_request, inspect_report>(self, work::on_inspect),
+    guarded<compare_request, compare_report>(self, work::on_compare),
+    guarded<exec_request, exec_report>(self, work::on_exec),
+    guarded<file_request, file_report>(self, work::on_file),
+    guarded<console_request, console_report>(self, work::on_console),
+    guarded<fsck_request, fsck_report>(self, work::on_fsck),
+    guarded<doctor_request, doctor_report>(self, work::on_doctor),
+    guarded<rollback_request, restore_report>(self, work::on_rollback),
+    guarded<promote_request, restore_report>(self, work::on_promote),
+    guarded<nodes_request, node_list>(self, work::on_nodes),
+    guarded<sandboxes_request, sandbox_list>(self, work::on_sandboxes),
+    guarded<snapshots_request, snapshot_list>(self, work::on_snapshots),
+    guarded<events_request, event_list>(self, work::on_events),
     [self](const node_hello& x, const node_actor& node) {
       return work::on_hello(self, x, node);
     },

@@ -16,7 +16,10 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include "actors/access.hpp"
+#include "actors/audit_record.hpp"
 #include "actors/interfaces.hpp"
+#include "coordinator/audit_budget.hpp"
 #include "coordinator/branch_ledger.hpp"
 #include "coordinator/event_log.hpp"
 #include "coordinator/lineage.hpp"
@@ -28,6 +31,21 @@ namespace forkfleet {
 /// Whether the program behind a node's handle may speak for that host. Must
 /// answer at once.
 using hello_check = std::function<status(const node_actor&, const host_name&)>;
+
+/// Whom the COORDINATOR believes, and where it writes what was asked. All
+/// answer at once.
+struct coordinator_access {
+  coordinator_access() = default;
+  // NOLINTNEXTLINE(google-explicit-constructor): the rest is left out.
+  coordinator_access(hello_check x) : may_speak_for(std::move(x)) {}
+
+  /// Without it any node may speak for any host.
+  hello_check may_speak_for = {};
+  /// Who is behind a program. Without it everybody is an admin.
+  std::function<access_subject(const caf::node_id&)> who_is = {};
+  /// Takes what belongs into the audit log; may be left out.
+  std::function<void(const audit_record&)> audit = {};
+};
 
 /// The COORDINATOR as it sees itself.
 using local_coordinator_actor = coordinator_actor::extend<
@@ -49,6 +67,7 @@ using report_waiters =
 /// The client that waits for an errand's answer.
 using errand_promise =
   std::variant<caf::typed_response_promise<done>,
+               caf::typed_response_promise<branch_report>,
                caf::typed_response_promise<verify_report>,
                caf::typed_response_promise<archive_report>,
                caf::typed_response_promise<inspect_report>,
@@ -57,6 +76,7 @@ using errand_promise =
                caf::typed_response_promise<file_report>,
                caf::typed_response_promise<console_report>,
                caf::typed_response_promise<fsck_report>,
+               caf::typed_response_promise<doctor_report>,
                caf::typed_response_promise<restore_report>>;
 
 /// A request other than a branch or a restore that its node has not
@@ -76,7 +96,10 @@ struct event_follower {
 struct coordinator_state {
   static inline const char* name = "coordinator";
   coordinator_settings settings = {};
-  hello_check may_speak_for = {};
+  coordinator_access access = {};
+  /// Whose request is being handled; nobody's between two requests.
+  access_subject asking = {};
+  audit_budget refusals = {};
   uint64_t epoch = 1;                             // carried by every command
   std::map<host_name, uint64_t> epochs_told = {}; // by us, in this life
   std::mt19937_64 dice = {};
@@ -100,9 +123,8 @@ using coordinator_pointer =
 
 /// Starts empty. Until each host of the fleet file has told what it holds,
 /// or twice the node timeout has passed, what is unknown is `not_ready`.
-/// Without `may_speak_for` any node may speak for any host.
 local_coordinator_actor::behavior_type
 coordinator(coordinator_pointer self, coordinator_settings settings,
-            hello_check may_speak_for);
+            coordinator_access access);
 
 } // namespace forkfleet

@@ -48,6 +48,8 @@ caf::result<restore_report> on_promote(coordinator_pointer self,
 /// Passed to the host that the client names, too.
 caf::result<fsck_report> on_fsck(coordinator_pointer self,
                                  const fsck_request& request);
+caf::result<doctor_report> on_doctor(coordinator_pointer self,
+                                     const doctor_request& request);
 
 /// Access to a guest: passed to the host that has the sandbox.
 caf::result<exec_report> on_exec(coordinator_pointer self,
@@ -92,6 +94,13 @@ caf::result<done> on_goodbye(coordinator_pointer self,
 void on_down(coordinator_pointer self, const caf::actor_addr& source);
 /// Ends nodes that have been silent for too long.
 void sweep_nodes(coordinator_pointer self);
+
+/// Who sent the message that is being handled.
+access_subject sender_of(coordinator_pointer self);
+/// Gives a line to the audit log; of one subject's many refusals only some.
+void audit(coordinator_pointer self, audit_record line);
+/// Tells how many refusals were not written.
+void audit_suppressed(coordinator_pointer self);
 
 /// Lists and events.
 node_list on_nodes(coordinator_pointer self, const nodes_request& request);

@@ -9,8 +9,21 @@
 #include <fmt/format.h>
 
 #include "coordinator/coordinator_work.hpp"
+#include "coordinator/permissions.hpp"
+#include "coordinator/request_service.hpp"
 
 namespace forkfleet::coordinator_work {
+
+/// How an answer reads in the audit log.
+template <class Reply>
+failure outcome_of(const expected<Reply>& x) {
+  if (!x)
+    return x.error();
+  if constexpr (requires { x->outcome.code; })
+    return x->outcome;
+  else
+    return {};
+}
 
 /// Asks the host's node; `then` takes what it said, an expected<Reply>, may
 /// change it, and it goes to the client. Errors: node_down, node_busy at the
@@ -31,8 +44,15 @@ caf::result<Reply> run_errand(coordinator_pointer self, const host_name& host,
   auto promise = self->make_response_promise<Reply>();
   st.errands[number] = {.host = host, .promise = promise};
   request.epoch = st.epoch;
-  auto answer = [self, number, promise, then](expected<Reply> x) mutable {
+  auto line = line_of(st.asking, request, "ended");
+  const auto is_noted = find_permission(Request::about.name)->is_audited
+                        && is_worth_a_line(request);
+  auto answer = [self, number, promise, then, line = std::move(line),
+                 is_noted](expected<Reply> x) mutable {
     then(x);
+    line.outcome = outcome_of(x);
+    if (is_noted)
+      audit(self, line);
     if (self->state.errands.erase(number) == 0)
       return; // answered when its node was lost
     if (x)

@@ -37,7 +37,12 @@ sandbox_list on_sandboxes(coordinator_pointer self,
 
 snapshot_list on_snapshots(coordinator_pointer self,
                            const snapshots_request& request) {
-  return self->state.names.list(request);
+  auto result = self->state.names.list(request);
+  for (auto& info : result.snapshots)
+    if (info.subject.empty())
+      if (const auto* asked = self->state.ledger.find(info.operation))
+        info.subject = asked->intent.subject;
+  return result;
 }
 
 caf::result<event_list> on_events(coordinator_pointer self,

@@ -56,8 +56,8 @@ expected<join_kind> admit_hello(coordinator_pointer self,
     return fail(ec::invalid_request,
                 fmt::format("epoch_seen is {}, which no coordinator gave out",
                             hello.epoch_seen));
-  if (st.may_speak_for)
-    if (auto may = st.may_speak_for(handle, hello.host); !may)
+  if (st.access.may_speak_for)
+    if (auto may = st.access.may_speak_for(handle, hello.host); !may)
       return tl::unexpected{may.error()};
   return st.nodes.join(hello, self->clock().now());
 }
@@ -90,18 +90,18 @@ void tell_problems(coordinator_pointer self,
 
 /// The incarnation is known to all: only the program whose hello was taken
 /// speaks for its host.
-status admit_news(coordinator_pointer self, const host_name& host,
-                  uint64_t incarnation) {
+template <class News>
+status admit_news(coordinator_pointer self, const News& x) {
   const auto& st = self->state;
-  if (auto good = st.nodes.admit(host, incarnation); !good)
+  if (auto good = st.nodes.admit(x.host, x.incarnation, x.life); !good)
     return good;
-  const auto handle = st.handles.find(host);
+  const auto handle = st.handles.find(x.host);
   const auto& sender = self->current_sender();
   if (handle == st.handles.end() || !sender
       || sender->node() != handle->second.node())
-    return fail(
-      ec::not_permitted,
-      fmt::format("another program has said hello for host '{}'", host.value));
+    return fail(ec::not_permitted,
+                fmt::format("another program has said hello for host '{}'",
+                            x.host.value));
   return {};
 }
 
@@ -139,7 +139,7 @@ caf::result<node_welcome> on_hello(coordinator_pointer self,
 caf::result<done> on_inventory(coordinator_pointer self,
                                const inventory_page& page) {
   auto& st = self->state;
-  if (auto good = admit_news(self, page.host, page.incarnation); !good)
+  if (auto good = admit_news(self, page); !good)
     return to_caf_error(good.error());
   tell_problems(self, st.names.apply(page));
   for (const auto& told : page.operations)
@@ -154,8 +154,8 @@ caf::result<done> on_inventory(coordinator_pointer self,
 heartbeat_ack on_heartbeat(coordinator_pointer self,
                            const node_heartbeat& beat) {
   auto& st = self->state;
-  const bool known = admit_news(self, beat.host, beat.incarnation)
-                     && st.nodes.hear(beat, self->clock().now());
+  const bool known =
+    admit_news(self, beat) && st.nodes.hear(beat, self->clock().now());
   if (known)
     st.epochs_told[beat.host] = st.epoch;
   return {.epoch = st.epoch, .known = known};
@@ -164,7 +164,7 @@ heartbeat_ack on_heartbeat(coordinator_pointer self,
 caf::result<done> on_node_events(coordinator_pointer self,
                                  const node_events& told) {
   auto& st = self->state;
-  if (auto good = admit_news(self, told.host, told.incarnation); !good)
+  if (auto good = admit_news(self, told); !good)
     return to_caf_error(good.error());
   for (auto event : told.events) {
     event.host = told.host;
@@ -176,8 +176,10 @@ caf::result<done> on_node_events(coordinator_pointer self,
 
 caf::result<done> on_goodbye(coordinator_pointer self,
                              const node_goodbye& goodbye) {
-  if (auto good = admit_news(self, goodbye.host, goodbye.incarnation); !good)
+  auto& st = self->state;
+  if (auto good = admit_news(self, goodbye); !good)
     return to_caf_error(good.error());
+  st.nodes.leave(goodbye.host);
   lose(self, goodbye.host, "node.left", "it was stopped");
   return done{};
 }

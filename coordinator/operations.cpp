@@ -30,21 +30,6 @@ const Report& report_of(const ledger_entry& entry) {
     return entry.restore;
 }
 
-operation_intent intent_of(const branch_request& x) {
-  return {.operation = x.operation,
-          .kind = operation_kind::branch,
-          .sandbox = x.sandbox,
-          .tag = x.tag,
-          .mode = x.mode};
-}
-
-operation_intent intent_of(const restore_request& x) {
-  return {.operation = x.operation,
-          .kind = operation_kind::restore,
-          .sandbox = x.sandbox,
-          .tag = x.tag};
-}
-
 /// Answers all who wait for the operation and forgets them.
 template <class Report, class Answer>
 void deliver(coordinator_state& st, const operation_id& operation,
@@ -67,7 +52,7 @@ void finish(coordinator_pointer self, const Report& report) {
                                  .state = operation_state::running,
                                  .report = report});
   if (ledger.close(report))
-    note_end(self, report);
+    note_end(self, report_of<Report>(*ledger.find(report.operation)));
   settle(self, report.operation);
 }
 
@@ -231,8 +216,15 @@ void note_end(coordinator_pointer self, const branch_report& x) {
                              {"tag", x.tag},
                              {"host", x.host},
                              {"outcome", x.outcome},
+                             {"subject", x.subject},
                              {"pause_us", x.pause},
                              {"total_us", x.total}});
+  audit(self, {.event = "ended",
+               .subject = x.subject,
+               .message = "branch_request",
+               .operation = x.operation.value,
+               .target = x.host.value + " " + x.sandbox.value,
+               .outcome = x.outcome});
   auto& names = self->state.names;
   const auto* known = names.find(x.tag);
   if (x.outcome || (known && known->host == x.host))
@@ -250,7 +242,8 @@ void note_end(coordinator_pointer self, const branch_report& x) {
                .memory_bytes = x.memory_bytes,
                .stored_bytes = x.written_bytes,
                .created_at = x.started_at + x.total,
-               .base = x.base});
+               .base = x.base,
+               .subject = x.subject});
 }
 
 void note_end(coordinator_pointer self, const restore_report& x) {
@@ -259,7 +252,14 @@ void note_end(coordinator_pointer self, const restore_report& x) {
                               {"sandbox", x.sandbox.id},
                               {"host", x.sandbox.host},
                               {"outcome", x.outcome},
+                              {"subject", x.subject},
                               {"total_us", x.total}});
+  audit(self, {.event = "ended",
+               .subject = x.subject,
+               .message = "restore_request",
+               .operation = x.operation.value,
+               .target = x.sandbox.host.value + " " + x.sandbox.id.value,
+               .outcome = x.outcome});
   if (!x.outcome)
     self->state.names.learn(x.sandbox);
 }

@@ -14,8 +14,10 @@
 #include <fmt/format.h>
 
 #include "actors/client.hpp"
+#include "actors/shell/connection.hpp"
 #include "actors/shell/figures.hpp"
 #include "config/options.hpp"
+#include "config/startup.hpp"
 #include "examples/guest_watch.hpp"
 
 namespace {
@@ -32,10 +34,11 @@ const config::command_line program{
   .summary = "Branches a running guest and proves what came of it.",
   .version = FORKFLEET_VERSION,
   .verbs = {{.path = "",
-             .options = {{.name = "coordinator",
-                          .kind = value_kind::endpoint,
-                          .doc = "Where the coordinator listens.",
-                          .initial = "127.0.0.1:7711"},
+             .options = {{.name = "fleet",
+                          .kind = value_kind::text,
+                          .placeholder = "FILE",
+                          .doc = "The fleet's file.",
+                          .initial = "examples/fleet.yaml"},
                          {.name = "sandbox",
                           .kind = value_kind::text,
                           .doc = "The guest to branch.",
@@ -70,13 +73,12 @@ struct sample {
 
 class demo {
 public:
-  explicit demo(const config::invocation& given)
+  demo(const config::invocation& given, const config::fleet_file& fleet)
     : sandbox_{given.text("sandbox")}, prefix_{given.text("prefix")},
       count_{given.number("count").value_or(10)}, mode_{mode_of(
                                                     given.text("mode"))},
       interval_{given.duration("interval").value_or(300ms)},
-      client_{{.coordinator = {given.address("coordinator")->host,
-                               given.address("coordinator")->port}}} {}
+      client_{shell::settings_of(fleet)} {}
 
   status run() {
     if (auto found = find_source(); !found)
@@ -372,7 +374,10 @@ int main(int argc, char** argv) {
   const auto given = config::parse(program, {argv + 1, argv + argc});
   if (!given)
     return config::print(given.error());
-  if (auto shown = demo{*given}.run(); !shown) {
+  const auto fleet = config::load_or_print(given->text("fleet"));
+  if (!fleet)
+    return config::wrong_file_exit_code;
+  if (auto shown = demo{*given, *fleet}.run(); !shown) {
     fmt::print(stderr, "branch_demo: {} ({})\n", to_string(shown.error()),
                remedy(shown.error().code));
     return 1;

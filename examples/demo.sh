@@ -11,7 +11,6 @@ work=$PWD/build/demo
 disk=$work/disk
 image=$work/disk.img
 image_size=8G
-port=${FORKFLEET_PORT:-7711}
 
 say() { printf '%s\n' "$*"; }
 die() {
@@ -103,4 +102,4 @@ choose_place
 
 is_up=1
 "$programs/forkfleet" up examples/fleet.yaml --detach
-"$programs/branch_demo" --coordinator "127.0.0.1:$port" "$@"
+"$programs/branch_demo" --fleet examples/fleet.yaml "$@"

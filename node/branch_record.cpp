@@ -14,6 +14,7 @@ branch_record::branch_record(const branch_context& context,
   report_.tag = request.tag;
   report_.host = context.host;
   report_.mode = request.mode;
+  report_.subject = request.subject;
   report_.max_pause = request.max_pause.count() > 0 ? request.max_pause
                                                     : context.policy.max_pause;
   report_.started_at = context.wall() - since(context.arrival);
@@ -62,7 +63,8 @@ void branch_record::tell_stage(std::string kind, std::string stage_name,
                  .operation = request_.operation,
                  .stage = std::move(stage_name),
                  .elapsed = elapsed,
-                 .detail = std::move(detail)});
+                 .detail = std::move(detail),
+                 .subject = request_.subject});
 }
 
 status branch_record::check_cancel() const {

@@ -8,11 +8,14 @@
 #include <caf/actor_system.hpp>
 #include <caf/scoped_actor.hpp>
 
+#include "actors/descriptors.hpp"
 #include "actors/link/link.hpp"
 #include "actors/log.hpp"
+#include "actors/pki.hpp"
 #include "actors/system_config.hpp"
 #include "config/options.hpp"
 #include "config/startup.hpp"
+#include "node/confinement.hpp"
 #include "node/host_setup.hpp"
 
 namespace {
@@ -74,6 +77,11 @@ int serve(signal_gate& signals, const config::fleet_file& fleet,
           host_setup setup) {
   const auto host = setup.settings.host;
   const auto section = find_host(fleet, host);
+  const auto tls = tls_material{
+    section->tls.authority, section->tls.certificate, section->tls.key, {}};
+  if (!tls.empty())
+    if (auto fine = pki::check(tls); !fine)
+      return fail_with(1, fine.error());
   auto watchdog = end_watchdog{};
   auto settings = system_config{{.threads = 2}};
   settings.add_message_types<caf::id_block::forkfleet_node>();
@@ -82,9 +90,11 @@ int serve(signal_gate& signals, const config::fleet_file& fleet,
     return fail_with(1, own.error());
   auto link = fleet_link{sys};
   const auto& listen = fleet.coordinator.listen;
-  auto connector = link.connector(
-    {listen.host, listen.port},
-    {section->tls.authority, section->tls.certificate, section->tls.key});
+  auto connector =
+    link.connector(config::has_certificates(fleet)
+                     ? link_endpoint{listen.host, listen.port, {}}
+                     : link_endpoint{{}, 0, config::local_door(fleet)},
+                   tls);
   auto served = sys.spawn(node, std::move(setup.settings),
                           std::move(setup.services), connector);
   const auto has_ended = watch_over(served);
@@ -114,6 +124,7 @@ int serve(signal_gate& signals, const config::fleet_file& fleet,
 } // namespace
 
 int main(int argc, char** argv) {
+  raise_descriptor_limit();
   auto signals = signal_gate{};
   const auto given = config::parse(program, {argv + 1, argv + argc});
   if (!given)
@@ -121,6 +132,9 @@ int main(int argc, char** argv) {
   const auto fleet = config::load_or_print(given->text("fleet"));
   if (!fleet)
     return config::wrong_file_exit_code;
+  // Before there are threads, each of which would have capabilities.
+  if (auto kept = keep_only(node_capabilities()); !kept)
+    return fail_with(1, kept.error());
   const auto leash = static_cast<int>(given->number("leash").value_or(0));
   auto setup =
     set_up_host(*fleet, {.host = {given->text("host")},

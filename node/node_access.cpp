@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "actors/log.hpp"
+#include "actors/same_request.hpp"
 #include "node/agent/guest_access.hpp"
 #include "node/console_piece.hpp"
 #include "node/host_worker.hpp"
 #include "node/node_work.hpp"
 #include "node/uplink.hpp"
+#include "node/waiting_work.hpp"
 
 namespace forkfleet::node_work {
 
@@ -20,20 +23,43 @@ namespace {
 /// An agent is let go when nobody asked it for so long.
 constexpr auto keep_limit = std::chrono::seconds{2};
 
+/// As many starts of programs are remembered.
+constexpr std::size_t starts_max = 4096;
+
 /// What a worker does with a guest, or with its console.
 template <class Report>
 using access_work = std::function<expected<Report>(deadline_point)>;
 
-/// Gives a line with work to each worker that has none.
+/// The next line whose turn it is; none when those that are left may only
+/// get a worker later.
+std::optional<access_state::key> next_line(access_state& access) {
+  const auto may_wait = access.waiting < access_hands_max / 2;
+  const auto found = std::ranges::find_if(access.ready, [&](const auto& key) {
+    return may_wait || !access.lines.at(key).is_silent;
+  });
+  if (found == access.ready.end())
+    return {};
+  const auto key = *found;
+  access.ready.erase(found);
+  return key;
+}
+
+/// Gives a line with work to each worker that has none, and hires more.
 void pump(node_pointer self) {
   auto& access = self->state.access;
-  while (!access.ready.empty() && !access.idle.empty()) {
-    const auto key = access.ready.front();
-    access.ready.pop_front();
-    auto& line = access.lines.at(key);
+  while (!access.idle.empty() || access.hands.size() < access_hands_max) {
+    const auto key = next_line(access);
+    if (!key)
+      return;
+    if (access.idle.empty()) {
+      access.hands.push_back(hire(self));
+      access.idle.push_back(access.hands.back());
+    }
+    auto& line = access.lines.at(*key);
     const auto hand = access.idle.back();
     access.idle.pop_back();
     line.is_busy = true;
+    access.waiting += line.is_silent ? 1 : 0;
     const auto start = std::move(line.queue.front());
     line.queue.pop_front();
     start(hand);
@@ -42,9 +68,11 @@ void pump(node_pointer self) {
 
 /// A line's turn comes again at the end of all that are ready.
 void finish(node_pointer self, const access_state::key& key,
-            const host_worker_actor& hand) {
+            const host_worker_actor& hand, bool is_silent) {
   auto& access = self->state.access;
   auto& line = access.lines.at(key);
+  access.waiting -= line.is_silent ? 1 : 0;
+  line.is_silent = is_silent;
   line.is_busy = false;
   line.last = self->clock().now();
   if (!line.queue.empty())
@@ -53,6 +81,15 @@ void finish(node_pointer self, const access_state::key& key,
   if (!std::exchange(access.is_reminded, true))
     self->delayed_send(self, caf::timespan{keep_limit}, tick{access_reminder});
   pump(self);
+  if (access.hands.size() > access_hands_min && !access.idle.empty()) {
+    dismiss(self, access.hands, access.idle.back());
+    access.idle.pop_back();
+  }
+}
+
+/// Whether a guest kept its worker waiting.
+bool is_waiting_code(ec code) {
+  return code == ec::deadline_exceeded || code == ec::vmm_unreachable;
 }
 
 /// Why nothing can be asked of this sandbox' agent.
@@ -125,7 +162,8 @@ caf::result<Report> run(node_pointer self, const access_state::key& key,
                promise.deliver(**result);
              else
                promise.deliver(to_caf_error(result->error()));
-             finish(self, key, hand);
+             finish(self, key, hand,
+                    !*result && is_waiting_code(result->error().code));
            });
   });
   if (!line.is_busy && line.queue.size() == 1)
@@ -158,6 +196,28 @@ caf::result<Report> run_in_guest(node_pointer self, const Request& request,
                      });
 }
 
+/// operation_conflict when the program's id started another one before.
+status note_start(node_pointer self, const exec_request& request) {
+  if (request.action != exec_action::start)
+    return {};
+  auto& access = self->state.access;
+  const auto digest = request_digest(request);
+  const auto [known, is_new] =
+    access.starts.try_emplace(request.operation, digest);
+  if (!is_new)
+    return known->second == digest
+             ? status{}
+             : tl::unexpected{conflict_of(request.operation,
+                                          "sandbox, arguments, environment, "
+                                          "directory, has_input or limit_ms")};
+  access.start_order.push_back(request.operation);
+  if (access.start_order.size() <= starts_max)
+    return {};
+  access.starts.erase(access.start_order.front());
+  access.start_order.pop_front();
+  return {};
+}
+
 } // namespace
 
 caf::result<exec_report> on_exec(node_pointer self,
@@ -171,6 +231,8 @@ caf::result<exec_report> on_exec(node_pointer self,
     log::info("exec.asked", {{"operation", request.operation},
                              {"sandbox", request.sandbox},
                              {"action", schema::name_of(request.action)}});
+  if (auto fine = note_start(self, request); !fine)
+    return to_caf_error(fine.error());
   return run_in_guest<exec_report>(self, request, do_exec);
 }
 

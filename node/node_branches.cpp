@@ -3,6 +3,7 @@
 
 #include "actors/labels.hpp"
 #include "actors/log.hpp"
+#include "actors/same_request.hpp"
 #include "node/host_worker.hpp"
 #include "node/limits/lineage_limits.hpp"
 #include "node/node_work.hpp"
@@ -188,9 +189,8 @@ caf::result<branch_report> on_branch(node_pointer self,
   const auto claim = st.operations.claim(request);
   auto how = expected<admitted>{admitted::running};
   if (claim == operation_claim::conflict)
-    return to_caf_error(ec::invalid_request,
-                        request.operation.value
-                          + " was used for another branch");
+    return to_caf_error(
+      conflict_of(request.operation, st.operations.difference(request)));
   if (claim == operation_claim::ended)
     return st.operations.status_of(request.operation).report;
   if (claim == operation_claim::fresh) {

@@ -4,12 +4,14 @@
 #include <utility>
 
 #include "actors/log.hpp"
+#include "actors/same_request.hpp"
 #include "node/agent/identity.hpp"
 #include "node/child_birth.hpp"
 #include "node/host_worker.hpp"
 #include "node/limits/lineage_limits.hpp"
 #include "node/node_work.hpp"
 #include "node/uplink.hpp"
+#include "node/waiting_work.hpp"
 
 namespace forkfleet::node_work {
 
@@ -73,6 +75,7 @@ sandbox_record record_for(node_pointer self, const restore_request& request) {
   auto record = child_record(self, request.sandbox, request.operation,
                              self->state.snapshots.at(request.tag));
   record.limits = limits_of_child(self, request);
+  record.asked = request_digest(request);
   return record;
 }
 
@@ -91,17 +94,15 @@ host_answer restore_vm(const node_services& services,
   return answer;
 }
 
-/// Gives the child its identity, on the calling thread. After an error
-/// nothing is left of it.
-host_answer name_child(const node_services& services, sandbox_record child,
-                       const vmm_ptr& vm, const identity_plan& plan,
-                       deadline_point until) {
-  auto answer = identify_child(services, child, vm, plan, until);
-  if (answer.outcome)
-    return answer;
-  child.identity = answer.identity;
+/// What the guest answered is kept, on the calling thread. After an error
+/// nothing is left of the child.
+host_answer conclude_naming(const node_services& services, sandbox_record child,
+                            const vmm_ptr& vm, const host_answer& asked) {
+  if (asked.outcome)
+    return end_nameless(services, child, vm, asked);
+  child.identity = asked.identity;
   note_finished(services, child);
-  return answer;
+  return asked;
 }
 
 /// The child has its ending: it runs, or nothing is left of it.
@@ -115,6 +116,9 @@ void on_finished(node_pointer self, const restore_request& request,
   auto& managed = st.sandboxes.at(request.sandbox);
   if (answer.outcome) {
     const auto place = place_of(managed.record);
+    // What may run keeps its name off others, and goes when it is found.
+    if (answer.is_left)
+      watch_for(self, {.record = managed.record, .is_doomed = true});
     st.sandboxes.erase(request.sandbox);
     note_departed(self, place);
     // An inventory may have told it as starting.
@@ -131,6 +135,32 @@ void on_finished(node_pointer self, const restore_request& request,
   manage(self, info, answer.vmm);
   report.sandbox = managed.info;
   conclude(self, report);
+}
+
+/// The guest is asked by a worker of its own; what is written after that is
+/// written in the sandbox' order.
+void name_child(node_pointer self, const restore_request& request,
+                const vmm_ptr& vm, deadline_point begun, deadline_point until,
+                microseconds started) {
+  const auto record = self->state.sandboxes.at(request.sandbox).record;
+  auto job =
+    host_job{[record, vm, until, wall = self->state.services.wall,
+              plan = plan_identity(request.sandbox.value, request.input)] {
+      return ask_guest(record, vm, plan, wall, until);
+    }};
+  run_waiting(
+    self, std::move(job),
+    [self, request, record, vm, begun, started](const host_answer& asked) {
+      auto& managed = self->state.sandboxes.at(request.sandbox);
+      auto rest =
+        host_job{[services = shared_services(self), record, vm, asked] {
+          return conclude_naming(*services, record, vm, asked);
+        }};
+      run_on(self, managed.hand, std::move(rest),
+             [self, request, begun, started](const host_answer& x) {
+               on_finished(self, request, begun, started, x);
+             });
+    });
 }
 
 /// The child's VM runs, or nothing is left of it.
@@ -151,17 +181,7 @@ void on_started(node_pointer self, const restore_request& request,
   const auto report = report_of(self, request, begun);
   if (request.wait == restore_wait::started)
     answer_early(self, report);
-  auto job =
-    host_job{[services = shared_services(self), record = managed.record,
-              vm = answer.vmm, until,
-              plan = plan_identity(request.sandbox.value, request.input,
-                                   st.services.wall())] {
-      return name_child(*services, record, vm, plan, until);
-    }};
-  run_on(self, managed.hand, std::move(job),
-         [self, request, begun, took = report.total](const host_answer& x) {
-           on_finished(self, request, begun, took, x);
-         });
+  name_child(self, request, answer.vmm, begun, until, report.total);
 }
 
 void start_restore(node_pointer self, const restore_request& request) {
@@ -233,10 +253,9 @@ status check(node_pointer self, const restore_request& request) {
 /// Why a repeated `request` cannot be answered.
 status check_repeated(const known_restore& known,
                       const restore_request& request) {
-  if (known.request.tag != request.tag
-      || known.request.sandbox != request.sandbox)
-    return fail(ec::invalid_request,
-                request.operation.value + " was used for another restore");
+  if (const auto field = differing_field(known.request, request);
+      !field.empty())
+    return tl::unexpected{conflict_of(request.operation, field)};
   if (known.waiting.size() >= waiters_max)
     return fail(ec::node_busy, std::to_string(waiters_max)
                                  + " requests wait for "
@@ -266,7 +285,12 @@ caf::result<restore_report> on_restore(node_pointer self,
     return to_caf_error(epoch.error());
   const auto it = st.restores.find(request.operation);
   const bool is_fresh = it == st.restores.end();
-  if (const auto* child = is_fresh ? child_of(self, request) : nullptr)
+  const auto* child = is_fresh ? child_of(self, request) : nullptr;
+  if (child && !child->record.asked.empty()
+      && child->record.asked != request_digest(request))
+    return to_caf_error(
+      conflict_of(request.operation, "wait, input or limits"));
+  if (child)
     return restore_report{.operation = request.operation,
                           .tag = request.tag,
                           .sandbox = child->info};

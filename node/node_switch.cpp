@@ -10,6 +10,7 @@
 
 #include "actors/fault.hpp"
 #include "actors/log.hpp"
+#include "actors/same_request.hpp"
 #include "node/child_birth.hpp"
 #include "node/host_worker.hpp"
 #include "node/uplink.hpp"
@@ -20,6 +21,9 @@ namespace {
 
 constexpr auto stop_limit = std::chrono::seconds{60};
 constexpr auto release_limit = std::chrono::seconds{60};
+
+/// What one of two switches with one id may say that the other does not.
+constexpr const char* switch_fields = "sandbox, tag or force";
 
 bool is_promotion(const switch_run& run) {
   return !run.from.empty();
@@ -77,10 +81,13 @@ void take_address(sandbox_network& x, const sandbox_network& old) {
 /// All is as it was before.
 void abandon(node_pointer self, const switch_ptr& run, const failure& why) {
   const auto then = [self, run, why](const host_answer& answer) {
-    if (answer.outcome)
+    if (answer.outcome) {
       log::error("sandbox.left", {{"sandbox", run->name},
                                   {"place", place_of(run->record)},
                                   {"reason", answer.outcome}});
+      if (!is_promotion(*run))
+        watch_for(self, {.record = run->record, .is_doomed = true});
+    }
     give_back(self, run->name, run->old_vmm);
     if (is_promotion(*run))
       give_back(self, run->from, run->vmm);
@@ -100,7 +107,7 @@ void abandon(node_pointer self, const switch_ptr& run, const failure& why) {
       static_cast<void>(services.keep_record(x.record).has_value());
       return host_answer{.outcome = {ec::vmm_unreachable,
                                      "its new VM could not be ended; "
-                                     "forkfleet fsck finds it"}};
+                                     "it is tried again"}};
     },
     then);
 }
@@ -135,14 +142,17 @@ void retire(node_pointer self, const switch_ptr& run,
   }};
   // On its own worker: what it still writes comes before.
   run_on(self, old.hand, std::move(job),
-         [self, run, place](const host_answer& answer) {
+         [self, run, place, record = old.record](const host_answer& answer) {
            self->state.switches.retiring.erase(place);
-           note_departed(self, place);
            run->old_vmm.reset();
-           if (answer.outcome)
+           if (answer.outcome) {
              log::error("sandbox.left", {{"sandbox", run->name},
                                          {"place", place},
                                          {"reason", answer.outcome}});
+             watch_for(self, {.record = record, .is_doomed = true});
+           } else {
+             note_departed(self, place);
+           }
            end_switch(self, run, {});
          });
 }
@@ -199,17 +209,23 @@ std::set<sandbox_id> places_in_use(node_pointer self) {
     result.insert(place_of(managed.record));
   for (const auto& [operation, run] : st.switches.running)
     result.insert(place_of(run->record));
+  for (const auto& [place, lost] : st.watch.lost)
+    result.insert(place);
   return result;
 }
 
 std::optional<caf::result<restore_report>>
-answer_known(node_pointer self, const operation_id& operation) {
+answer_known(node_pointer self, const operation_id& operation,
+             const std::string& asked) {
   auto& st = self->state;
   if (operation.empty())
     return {};
   if (const auto found = st.switches.running.find(operation);
       found != st.switches.running.end()) {
     auto& run = *found->second;
+    if (run.record.switch_asked != asked)
+      return caf::result<restore_report>{
+        to_caf_error(conflict_of(operation, switch_fields))};
     if (run.waiting.size() >= waiters_max)
       return caf::result<restore_report>{to_caf_error(
         ec::node_busy,
@@ -223,6 +239,10 @@ answer_known(node_pointer self, const operation_id& operation) {
   });
   if (done == st.sandboxes.end())
     return {};
+  const auto& before = done->second.record.switch_asked;
+  if (!before.empty() && before != asked)
+    return caf::result<restore_report>{
+      to_caf_error(conflict_of(operation, switch_fields))};
   return caf::result<restore_report>{
     restore_report{.operation = operation,
                    .tag = done->second.record.parent,

@@ -30,9 +30,11 @@ void run_work(node_pointer self, const switch_ptr& run, Work work, Then then) {
   run_on(self, run->hand, std::move(job), std::move(then));
 }
 
-/// The answer to an operation that is known: under way, or done.
+/// The answer to an operation that is known: under way, or done. `asked` is
+/// the request's digest: operation_conflict for another one's.
 std::optional<caf::result<restore_report>>
-answer_known(node_pointer self, const operation_id& operation);
+answer_known(node_pointer self, const operation_id& operation,
+             const std::string& asked);
 
 /// Begins it: nothing else is begun with either sandbox until it has ended.
 /// `what` is done to them, such as "rolled back".

@@ -3,10 +3,15 @@
 
 #include <utility>
 
+#include "actors/same_request.hpp"
+
 namespace forkfleet {
 
-bool asks_the_same(const branch_request& a, const branch_request& b) {
-  return a.sandbox == b.sandbox && a.tag == b.tag && a.mode == b.mode;
+std::string_view
+operation_table::difference(const branch_request& request) const {
+  const auto it = entries_.find(request.operation);
+  return it == entries_.end() ? std::string_view{}
+                              : differing_field(it->second.request, request);
 }
 
 operation_claim operation_table::claim(const branch_request& request) {
@@ -19,10 +24,12 @@ operation_claim operation_table::claim(const branch_request& request) {
                                       .sandbox = request.sandbox,
                                       .tag = request.tag,
                                       .mode = request.mode,
-                                      .stages = {{.which = stage::admit}}}});
+                                      .stages = {{.which = stage::admit}},
+                                      .subject = request.subject},
+                           .digest = request_digest(request)});
     return operation_claim::fresh;
   }
-  if (!asks_the_same(it->second.request, request))
+  if (!differing_field(it->second.request, request).empty())
     return operation_claim::conflict;
   return it->second.ended ? operation_claim::ended : operation_claim::joined;
 }
@@ -45,7 +52,9 @@ void operation_table::finish(const branch_report& report) {
 void operation_table::learn(const branch_request& request,
                             const branch_report& report) {
   const auto [it, is_new] = entries_.try_emplace(
-    request.operation, entry{.request = request, .report = report});
+    request.operation, entry{.request = request,
+                             .report = report,
+                             .digest = request_digest(request)});
   if (!is_new)
     return;
   it->second.ended = true;
@@ -59,7 +68,12 @@ operation_table::status_of(const operation_id& operation) const {
     return {.operation = operation};
   const auto state =
     it->second.ended ? operation_state::ended : operation_state::running;
-  return {.operation = operation, .state = state, .report = it->second.report};
+  auto result = operation_status{.operation = operation,
+                                 .state = state,
+                                 .report = it->second.report,
+                                 .asked = it->second.digest};
+  result.report.subject = it->second.request.subject;
+  return result;
 }
 
 std::vector<operation_status> operation_table::list() const {

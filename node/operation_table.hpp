@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <deque>
 #include <map>
+#include <string_view>
 #include <vector>
 
 #include "actors/branch_protocol.hpp"
@@ -29,6 +30,10 @@ public:
   /// has the stage admit.
   operation_claim claim(const branch_request& request);
 
+  /// The first field in which `request` differs from the one that its
+  /// operation was claimed with; empty: in none, or it is not known.
+  std::string_view difference(const branch_request& request) const;
+
   /// Forgets a running operation that never started.
   void withdraw(const operation_id& operation);
 
@@ -49,6 +54,7 @@ private:
     branch_request request;
     bool ended = false;
     branch_report report;
+    std::string digest = {};
   };
 
   void note_ended(const operation_id& operation);
@@ -57,9 +63,5 @@ private:
   std::map<operation_id, entry> entries_;
   std::deque<operation_id> ended_; // oldest first; each is in entries_
 };
-
-/// Whether two requests with one id ask for the same thing. The deadline and
-/// the epoch of a retry may differ.
-bool asks_the_same(const branch_request& a, const branch_request& b);
 
 } // namespace forkfleet

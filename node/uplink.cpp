@@ -86,7 +86,13 @@ void send_item(node_pointer self, const Message& message) {
       [self, connection](const caf::error& error) {
         if (self->state.uplink.connection != connection)
           return;
+        // Who is not there is waited for; a refusal needs a person.
         const auto why = from_caf_error(error);
+        if (group_of(why.code) == ec_group::fix_request
+            && why.code != ec::invalid_request)
+          log::warn(
+            "connection.refused",
+            {{"host", self->state.settings.host.value}, {"reason", why}});
         if (why.code != ec::invalid_request)
           return lost(self, to_string(why));
         // The message itself is at fault: over a new connection it would be
@@ -144,7 +150,9 @@ void say_hello(node_pointer self) {
   st.uplink.where = link::joining;
   const auto connection = st.uplink.connection;
   auto hello = node_hello{.host = st.settings.host,
+                          .identity = st.settings.identity,
                           .incarnation = st.settings.incarnation,
+                          .life = st.settings.life,
                           .epoch_seen = st.uplink.epoch,
                           .version = st.settings.version,
                           .data = st.settings.data,
@@ -152,6 +160,7 @@ void say_hello(node_pointer self) {
                           .accelerator = st.settings.accelerator,
                           .limits = st.settings.limits_text,
                           .network = st.settings.network_text,
+                          .confinement = st.settings.confinement_text,
                           .load = st.load};
   make_fit(hello); // a handful of texts: it fits when they are cut
   self
@@ -211,6 +220,7 @@ void send_heartbeat(node_pointer self) {
   const auto connection = up.connection;
   auto beat = node_heartbeat{.host = st.settings.host,
                              .incarnation = st.settings.incarnation,
+                             .life = st.settings.life,
                              .sequence = ++up.heartbeat_sequence,
                              .load = st.load};
   self
@@ -315,6 +325,7 @@ void tell(node_pointer self, const fleet_event& told) {
     up.outbox.emplace_back(
       node_events{.host = self->state.settings.host,
                   .incarnation = self->state.settings.incarnation,
+                  .life = self->state.settings.life,
                   .events = {happened}});
   } else {
     ++up.events_dropped;
@@ -327,7 +338,8 @@ void leave(node_pointer self, std::function<void()> then) {
   if (up.where != link::joined)
     return then();
   auto goodbye = node_goodbye{.host = self->state.settings.host,
-                              .incarnation = self->state.settings.incarnation};
+                              .incarnation = self->state.settings.incarnation,
+                              .life = self->state.settings.life};
   self
     ->request<urgent>(up.coordinator, caf::timespan{std::chrono::seconds{1}},
                       std::move(goodbye))

@@ -59,7 +59,8 @@ private:
 
 inventory_page blank_page(node_pointer self) {
   return {.host = self->state.settings.host,
-          .incarnation = self->state.settings.incarnation};
+          .incarnation = self->state.settings.incarnation,
+          .life = self->state.settings.life};
 }
 
 std::deque<uplink_state::item> full_inventory(node_pointer self) {

@@ -68,6 +68,7 @@ void add_shared(std::vector<question>& list, question_kind kind) {
     pair<fsck_request, fsck_report>(kind),
     pair<rollback_request, restore_report>(kind),
     pair<promote_request, restore_report>(kind),
+    pair<doctor_request, doctor_report>(kind),
   };
   list.insert(list.end(), pairs.begin(), pairs.end());
 }

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/link/dialer.hpp"
 
+#include <sys/socket.h>
+
+#include "actors/link/local_door.hpp"
+#include "actors/link/token_handshake.hpp"
+
 namespace forkfleet {
 
 dialer::dialer(asio::io_context& io, link_endpoint where, tls_material tls,
@@ -11,11 +16,10 @@ dialer::dialer(asio::io_context& io, link_endpoint where, tls_material tls,
 }
 
 void dialer::start() {
-  if (tls_.empty() && !is_loopback(where_.host))
-    return finish(
-      fail(ec::invalid_request, to_string(where_)
-                                  + ": is not loopback and needs certificates "
-                                    "(make them with `forkfleet pki`)"));
+  if (auto fine = check_target(); !fine)
+    return finish(tl::unexpected(fine.error()));
+  if (!where_.socket.empty())
+    return connect_locally();
   whole_.arm(time_.whole, [self = shared_from_this()] {
     self->finish(fail(ec::deadline_exceeded,
                       "no connection to " + to_string(self->where_) + " within "
@@ -42,6 +46,48 @@ void dialer::start() {
     });
 }
 
+status dialer::check_target() const {
+  if (!where_.socket.empty() || !tls_.empty())
+    return {};
+  if (!is_loopback(where_.host))
+    return fail(ec::invalid_request,
+                to_string(where_)
+                  + ": is not loopback and needs certificates "
+                    "(make them with `forkfleet pki`)");
+  if (tls_.token.empty() && !time_.open_loopback)
+    return fail(ec::not_permitted,
+                to_string(where_)
+                  + ": a port of this machine could be anybody's; give a "
+                    "token (--token FILE, FORKFLEET_TOKEN), or a fleet file");
+  return {};
+}
+
+void dialer::connect_locally() {
+  auto made = dial_locally(where_.socket);
+  if (!made)
+    return finish(tl::unexpected(made.error()));
+  auto error = error_code{};
+  socket_.assign(net_protocol{AF_UNIX, 0}, made->get(), error);
+  if (error)
+    return finish(tl::unexpected(no_connection(error)));
+  made->release();
+  finish(std::make_unique<peer_stream>(std::move(socket_)));
+}
+
+void dialer::prove_token() {
+  stream_ = std::make_unique<peer_stream>(std::move(socket_));
+  std::make_shared<token_handshake>(
+    *stream_,
+    [self = shared_from_this()](const expected<access_subject>& who) {
+      if (who)
+        return self->finish(std::move(self->stream_));
+      auto why = who.error();
+      why.message = to_string(self->where_) + ": " + why.message;
+      self->finish(tl::unexpected(std::move(why)));
+    })
+    ->dial(tls_.token);
+}
+
 void dialer::connect_next(endpoints::const_iterator at) {
   auto error = error_code{};
   socket_.close(error);
@@ -61,6 +107,8 @@ void dialer::on_connected(const error_code& x, endpoints::const_iterator at) {
   connect_.disarm();
   // The limit may have closed a socket that had just connected.
   const auto is_up = !x && socket_.is_open();
+  if (is_up && tls_.empty() && !tls_.token.empty())
+    return prove_token();
   if (is_up && tls_.empty())
     return finish(std::make_unique<peer_stream>(std::move(socket_)));
   if (is_up)
@@ -124,7 +172,8 @@ void dialer::finish(expected<stream_ptr> outcome) {
 failure dialer::no_connection(const error_code& x) const {
   const auto code =
     x == asio::error::timed_out ? ec::deadline_exceeded : ec::node_down;
-  return {code, "cannot connect to " + to_string(where_) + ": " + x.message()};
+  return {code,
+          "cannot connect to " + to_string(where_) + ": " + link_problem(x)};
 }
 
 } // namespace forkfleet

@@ -26,6 +26,8 @@ public:
   struct limits {
     std::chrono::milliseconds connect;
     std::chrono::milliseconds whole;
+    /// Dials a loopback port without TLS and token; for tests alone.
+    bool open_loopback = false;
   };
 
   dialer(asio::io_context& io, link_endpoint where, tls_material tls,
@@ -42,11 +44,15 @@ private:
   void on_connected(const error_code& x, endpoints::const_iterator at);
   void shake_hands();
   void on_handshake(const error_code& x);
+  /// Why nothing may be dialled there.
+  status check_target() const;
+  void connect_locally();
+  void prove_token();
   void finish(expected<stream_ptr> outcome);
   failure no_connection(const error_code& x) const;
 
   tcp::resolver resolver_;
-  tcp::socket socket_;
+  net_socket socket_;
   link_endpoint where_;
   tls_material tls_;
   limits time_;

@@ -7,6 +7,8 @@
 namespace forkfleet {
 
 std::string to_string(const link_endpoint& x) {
+  if (!x.socket.empty())
+    return "unix:" + x.socket;
   const auto is_v6 = x.host.find(':') != std::string::npos;
   return (is_v6 ? '[' + x.host + ']' : x.host) + ':' + std::to_string(x.port);
 }

@@ -40,9 +40,9 @@ public:
 
   expected<uint16_t> listen(const link_endpoint& where, const tls_material& tls,
                             accepted then) {
-    auto on_socket = [this, then = std::move(then)](
-                       tcp::socket socket, const tls_context& context) {
-      receive(std::move(socket), context, then);
+    auto on_socket = [this, then = std::move(then)](net_socket socket,
+                                                    const door& how) {
+      receive(std::move(socket), how, then);
     };
     auto made = std::make_shared<listener>(core_, io_, std::move(on_socket));
     auto port = made->open(where, tls);
@@ -58,7 +58,8 @@ public:
             std::chrono::milliseconds limit, dial_events then) {
     auto& limits = core_.limits;
     const auto time = dialer::limits{.connect = std::min(limits.connect, limit),
-                                     .whole = std::min(limits.dial, limit)};
+                                     .whole = std::min(limits.dial, limit),
+                                     .open_loopback = limits.open_loopback};
     auto made = std::make_shared<dialer>(
       io_, std::move(where), std::move(tls), time,
       [this, number, then = std::move(then)](auto outcome) {
@@ -78,6 +79,18 @@ public:
       const auto at = dials_.find(number);
       if (at != dials_.end())
         end(at->second, {ec::interrupted, "dropped for another dial"});
+    });
+  }
+
+  void deny(std::vector<std::string> entries) {
+    const auto lock = std::lock_guard{ending_mutex_};
+    if (is_ending_)
+      return;
+    asio::post(io_, [this, entries = std::move(entries)] {
+      core_.denied.deny(entries);
+      for (const auto& x : sessions_)
+        if (const auto open = x.lock())
+          open->judge_again();
     });
   }
 
@@ -110,8 +123,7 @@ private:
       connected->close(ending::closed, why);
   }
 
-  void receive(tcp::socket socket, const tls_context& context,
-               const accepted& then) {
+  void receive(net_socket socket, const door& how, const accepted& then) {
     auto made = std::make_shared<session>(
       core_, io_, std::make_unique<peer_stream>(std::move(socket)),
       session::events{.ready = then, .closed = nullptr});
@@ -120,7 +132,7 @@ private:
                     sessions_.end());
     sessions_.push_back(made);
     make_room_for(made);
-    made->accept(context);
+    made->accept(how);
   }
 
   void make_room_for(const std::shared_ptr<session>& made) {
@@ -232,6 +244,14 @@ void guard::drop(uint64_t dial) {
 
 std::string guard::identity_of(std::string_view node) const {
   return impl_->core().peers.identity_of(node);
+}
+
+access_subject guard::subject_of(std::string_view node) const {
+  return impl_->core().subjects.who_is(node);
+}
+
+void guard::deny(std::vector<std::string> entries) {
+  impl_->deny(std::move(entries));
 }
 
 link_counters guard::counters() const {

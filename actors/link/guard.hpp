@@ -9,7 +9,9 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "actors/access.hpp"
 #include "actors/error.hpp"
 #include "actors/link/endpoint.hpp"
 #include "actors/link/limits.hpp"
@@ -56,6 +58,13 @@ public:
 
   /// Who is connected as the program `node`; empty for nobody.
   std::string identity_of(std::string_view node) const;
+
+  /// The same, with what he may ask; nobody, for nobody.
+  access_subject subject_of(std::string_view node) const;
+
+  /// Turns these away from now on, and no others (see access_list); ends
+  /// their connections.
+  void deny(std::vector<std::string> entries);
 
   link_counters counters() const;
 

@@ -10,8 +10,10 @@
 #include <string_view>
 
 #include "actors/error.hpp"
+#include "actors/link/access_list.hpp"
 #include "actors/link/limits.hpp"
 #include "actors/link/places.hpp"
+#include "actors/link/subject_book.hpp"
 
 namespace forkfleet {
 
@@ -67,6 +69,8 @@ struct guard_core {
   std::string own_node;
   guard_counts counts;
   peer_book peers;
+  access_list denied;
+  subject_book subjects;
   places rooms{limits};
 
   /// Counts a connection's end and logs a refusal.

@@ -91,6 +91,18 @@ public:
     };
   }
 
+  subject_lookup subjects() const {
+    return [shared = std::weak_ptr{guard_},
+            sys = &sys_](const caf::node_id& node) {
+      const auto alive = shared.lock();
+      return alive ? alive->subject_of(bytes_of(*sys, node)) : access_subject{};
+    };
+  }
+
+  void deny(std::vector<std::string> entries) {
+    guard_->deny(std::move(entries));
+  }
+
   link_counters counters() const { return guard_->counters(); }
 
   void shut_down() {
@@ -134,6 +146,14 @@ peer_check fleet_link::check_peer() const {
 
 std::string fleet_link::identity_behind(const node_actor& handle) const {
   return impl_->identity_behind(handle);
+}
+
+subject_lookup fleet_link::subjects() const {
+  return impl_->subjects();
+}
+
+void fleet_link::deny(std::vector<std::string> entries) {
+  impl_->deny(std::move(entries));
 }
 
 link_counters fleet_link::counters() const {

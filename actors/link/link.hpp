@@ -9,7 +9,9 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "actors/access.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/link/endpoint.hpp"
 #include "actors/link/limits.hpp"
@@ -20,6 +22,10 @@ namespace forkfleet {
 /// Answers at once; safe from any thread. Without TLS every node of the
 /// machine may speak for every host.
 using peer_check = std::function<status(const node_actor&, const host_name&)>;
+
+/// Who sent a message, by the identity of the program that it came from.
+/// Answers at once; nobody, for a program that is not connected.
+using subject_lookup = std::function<access_subject(const caf::node_id&)>;
 
 /// A program's link to others. Needs a system with `network`. Used by one
 /// thread, but for what says otherwise. Destroy it before the actor system;
@@ -35,9 +41,11 @@ public:
   fleet_link& operator=(const fleet_link&) = delete;
 
   /// Lets others reach `coordinator` at `where`; port 0 picks a free one.
-  /// Returns the port. Without TLS `where` must be loopback. May be called
-  /// for several endpoints. invalid_request for a bad endpoint or bad
-  /// certificates, io_failed when the port cannot be had.
+  /// Returns the port. Without TLS `where` must be loopback, and `tls.token`
+  /// the directory of the tokens that are taken; a Unix socket needs neither,
+  /// and serves this user and root. May be called for several endpoints.
+  /// invalid_request for a bad endpoint or bad certificates, io_failed when the
+  /// port cannot be had.
   expected<uint16_t> listen(const link_endpoint& where, const tls_material& tls,
                             const coordinator_actor& coordinator);
 
@@ -58,6 +66,14 @@ public:
   /// "client:ann", "coordinator", "loopback" without TLS; empty when there
   /// is no connection.
   std::string identity_behind(const node_actor& handle) const;
+
+  /// Who is behind a program's identity, and what he may ask. Stays valid
+  /// after the link's end, and then knows nobody. Safe from any thread.
+  subject_lookup subjects() const;
+
+  /// Turns these away from now on, and no others; ends their connections.
+  /// Entries as `access_list` takes them.
+  void deny(std::vector<std::string> entries);
 
   /// What has happened so far. Safe from any thread.
   link_counters counters() const;

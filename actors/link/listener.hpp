@@ -6,9 +6,11 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "actors/link/asio.hpp"
 #include "actors/link/deadline.hpp"
+#include "actors/link/door.hpp"
 #include "actors/link/endpoint.hpp"
 #include "actors/link/guard_core.hpp"
 #include "actors/link/tls.hpp"
@@ -19,13 +21,15 @@ namespace forkfleet {
 /// alive until it is closed.
 class listener : public std::enable_shared_from_this<listener> {
 public:
-  /// A connection, and the context for its TLS; null on a plain port.
-  using accepted = std::function<void(tcp::socket, const tls_context&)>;
+  /// A connection, and how it proves who is at its other end.
+  using accepted = std::function<void(net_socket, const door&)>;
 
   listener(guard_core& core, asio::io_context& io, accepted then);
 
   /// Binds and listens. `where.host` is an address or "localhost"; without
-  /// TLS it must be loopback.
+  /// TLS it must be loopback, and `tls.token` a directory. A socket's path
+  /// serves this user and root, and needs neither. Returns the port, 0 for a
+  /// socket.
   expected<uint16_t> open(const link_endpoint& where, const tls_material& tls);
 
   void start();
@@ -34,16 +38,22 @@ public:
 private:
   using file_times = std::array<std::filesystem::file_time_type, 3>;
 
-  void on_accepted(const error_code& x, tcp::socket socket);
+  status open_port(const link_endpoint& where);
+  status open_socket(const std::string& path);
+  expected<door_kind> choose_kind(const link_endpoint& where) const;
+  void on_accepted(const error_code& x, net_socket socket);
+  /// The door for one connection; nothing for who may not come in.
+  std::optional<door> admit(net_socket& socket);
   void renew_context();
   file_times times_of_files() const;
 
   guard_core& core_;
   asio::io_context& io_;
-  tcp::acceptor acceptor_;
+  asio::basic_socket_acceptor<net_protocol> acceptor_;
   deadline pause_;
   accepted then_;
   tls_material tls_;
+  door_kind kind_ = door_kind::open;
   file_times times_ = {};
   tls_context context_;
 };

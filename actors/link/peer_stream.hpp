@@ -17,7 +17,7 @@ public:
   using done = std::function<void(error_code, std::size_t)>;
   using handshake_done = std::function<void(error_code)>;
 
-  explicit peer_stream(tcp::socket socket);
+  explicit peer_stream(net_socket socket);
 
   /// All that follows goes through TLS, once the handshake is done.
   void secure(const tls_context& context);
@@ -28,20 +28,25 @@ public:
   void shake_hands(bool as_server, handshake_done then);
   /// Reads at least one byte.
   void read(asio::mutable_buffer into, done then);
+  /// Reads as many as there is room for.
+  void read_all(asio::mutable_buffer into, done then);
   /// Writes all.
   void write(asio::const_buffer from, done then);
 
   /// What is in flight ends with an error.
   void close();
 
-  /// The other side's address, for people.
+  /// The other side's address and our own, for people; of a Unix socket
+  /// "local".
   const std::string& peer() const { return peer_; }
+  const std::string& own() const { return own_; }
 
 private:
-  tcp::socket socket_;
+  net_socket socket_;
   std::string peer_;
+  std::string own_;
   tls_context context_;
-  std::unique_ptr<asio::ssl::stream<tcp::socket&>> tls_;
+  std::unique_ptr<asio::ssl::stream<net_socket&>> tls_;
 };
 
 } // namespace forkfleet

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/link/session.hpp"
 
+#include <algorithm>
+
+#include "actors/link/token_handshake.hpp"
 #include "actors/log.hpp"
 
 namespace forkfleet {
@@ -8,7 +11,7 @@ namespace forkfleet {
 session::session(guard_core& core, asio::io_context& io,
                  std::unique_ptr<peer_stream> net, events then)
   : core_(core), net_(std::move(net)), caf_(io), events_(std::move(then)),
-    in_limit_(io), out_limit_(io) {
+    in_limit_(io), out_limit_(io), term_(io) {
   ++core_.counts.open;
 }
 
@@ -16,18 +19,61 @@ session::~session() {
   --core_.counts.open;
 }
 
-void session::accept(const tls_context& context) {
+void session::accept(const door& how) {
   in_limit_.arm(core_.limits.handshake, [self = shared_from_this()] {
     self->time_out("no handshake in time");
   });
-  if (!context) {
+  if (how.kind == door_kind::tokens) {
+    std::make_shared<token_handshake>(
+      *net_, [self = shared_from_this()](
+               const expected<access_subject>& who) { self->on_token(who); })
+      ->accept(how.tokens);
+    return;
+  }
+  if (how.kind != door_kind::certificates) {
     identity_ = "loopback";
+    subject_ = how.kind == door_kind::local
+                 ? how.local
+                 : access_subject{"loopback", {}, access_role::admin};
     start(frame_check::side::accepted, peer_role::local);
     return;
   }
-  net_->secure(context);
+  net_->secure(how.tls);
   net_->shake_hands(
     true, [self = shared_from_this()](error_code x) { self->on_handshake(x); });
+}
+
+void session::on_token(const expected<access_subject>& who) {
+  if (is_closed_)
+    return;
+  if (!who)
+    return close(ending::handshake_refused, who.error());
+  identity_ = who->name;
+  subject_ = *who;
+  if (core_.denied.is_denied(subject_))
+    return judge_again();
+  start(frame_check::side::accepted, peer_role::client);
+}
+
+void session::judge_again() {
+  if (!core_.denied.is_denied(subject_))
+    return;
+  close(ending::handshake_refused,
+        {ec::not_permitted, text_of(subject_) + " is denied access"});
+}
+
+void session::watch_term() {
+  using std::chrono::milliseconds;
+  // A steady timer does not see the clock being set, so it looks again.
+  constexpr milliseconds look_again{60'000};
+  const auto left = std::chrono::duration_cast<milliseconds>(
+    until_ - std::chrono::system_clock::now());
+  if (left <= milliseconds::zero())
+    return close(ending::handshake_refused,
+                 {ec::not_permitted,
+                  "the certificate of " + text_of(subject_) + " has expired"});
+  term_.arm(std::min(left + milliseconds{1}, look_again),
+            [self = shared_from_this()] { self->watch_term(); });
 }
 
 void session::on_handshake(const error_code& x) {
@@ -37,10 +83,18 @@ void session::on_handshake(const error_code& x) {
     return close(
       is_tls_refusal(x) ? ending::handshake_refused : ending::closed,
       {ec::not_permitted, "TLS: " + handshake_problem(net_->native_tls(), x)});
-  identity_ = identity_of(net_->native_tls());
+  const auto facts = facts_of(net_->native_tls());
+  subject_ = facts.subject;
+  until_ = facts.until;
+  identity_ = subject_.name;
   const auto role = role_of(identity_);
   if (!role)
     return close(ending::handshake_refused, role.error());
+  if (core_.denied.is_denied(subject_))
+    return judge_again();
+  watch_term();
+  if (is_closed_)
+    return;
   start(frame_check::side::accepted, *role);
 }
 
@@ -48,8 +102,16 @@ void session::run_dialled() {
   in_limit_.arm(core_.limits.handshake, [self = shared_from_this()] {
     self->time_out("no handshake in time");
   });
-  identity_ = net_->is_secure() ? identity_of(net_->native_tls())
-                                : std::string{"loopback"};
+  identity_ = "loopback";
+  if (net_->is_secure()) {
+    const auto facts = facts_of(net_->native_tls());
+    identity_ = facts.subject.name;
+    subject_ = facts.subject;
+    until_ = facts.until;
+    watch_term();
+  }
+  if (is_closed_)
+    return;
   start(frame_check::side::dialled, peer_role::coordinator);
   hand_over();
 }
@@ -164,6 +226,7 @@ bool session::greet() {
     return false;
   }
   is_greeted_ = true;
+  core_.subjects.enter(check_->peer_node(), subject_);
   return caf_.is_open() || hand_over();
 }
 
@@ -285,7 +348,8 @@ void session::lost(const error_code& x) {
     close(ending::handshake_refused,
           {ec::not_permitted, "TLS refused by the other side: " + x.message()});
   else
-    close(ending::closed, {ec::node_down, "connection lost: " + x.message()});
+    close(ending::closed,
+          {ec::node_down, "connection lost: " + link_problem(x)});
 }
 
 void session::time_out(const char* what) {
@@ -297,8 +361,11 @@ void session::close(ending how, failure why) {
     return;
   in_limit_.disarm();
   out_limit_.disarm();
-  if (is_greeted_)
+  term_.disarm();
+  if (is_greeted_) {
     core_.peers.unbind(check_->peer_node());
+    core_.subjects.leave(check_->peer_node());
+  }
   core_.note_ending(how, net_->peer(), identity_, why);
   place_ = place{};
   // The reason is told before CAF can see the end. The events are let go,

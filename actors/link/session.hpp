@@ -14,6 +14,7 @@
 
 #include "actors/link/asio.hpp"
 #include "actors/link/deadline.hpp"
+#include "actors/link/door.hpp"
 #include "actors/link/exchange.hpp"
 #include "actors/link/frame_check.hpp"
 #include "actors/link/guard_core.hpp"
@@ -40,13 +41,16 @@ public:
   session(const session&) = delete;
   session& operator=(const session&) = delete;
 
-  /// For a connection that we accepted. Without a context it is plain. CAF
-  /// gets it after the peer's first sound frame.
-  void accept(const tls_context& context);
+  /// For a connection that we accepted through `how`. CAF gets it after the
+  /// peer's first sound frame.
+  void accept(const door& how);
 
   /// For a connection that we dialled, after its TLS handshake. CAF gets it
   /// at once.
   void run_dialled();
+
+  /// Ends it if its peer is denied access now.
+  void judge_again();
 
   /// Ends it; no effect on one that has ended.
   void close(ending how, failure why);
@@ -71,6 +75,9 @@ private:
   };
 
   void on_handshake(const error_code& x);
+  void on_token(const expected<access_subject>& who);
+  /// Ends it when the peer's certificate expires.
+  void watch_term();
   void start(frame_check::side which, peer_role role);
   bool hand_over();
   void read_peer();
@@ -98,9 +105,12 @@ private:
   deadline out_limit_;
   place place_;
   std::optional<exchange> exchange_;
+  deadline term_;
   std::optional<frame_check> check_;
   std::optional<outgoing_check> outgoing_;
   std::string identity_;
+  access_subject subject_;
+  std::chrono::system_clock::time_point until_ = {}; // of the certificate
   uint64_t frames_seen_ = 0;
   bool is_greeted_ = false;
   bool was_mid_frame_ = false;

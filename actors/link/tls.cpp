@@ -9,6 +9,7 @@
 #include <openssl/x509v3.h>
 
 #include "actors/ids.hpp"
+#include "actors/pki.hpp"
 
 namespace forkfleet {
 
@@ -26,17 +27,55 @@ tl::unexpected<failure> bad_file(const std::string& path, const error_code& x) {
                                        "`forkfleet pki`)");
 }
 
+// Why we refused a peer, kept with its connection until it is told.
+void free_refusal(void*, void* text, CRYPTO_EX_DATA*, int, long, void*) {
+  delete static_cast<std::string*>(text);
+}
+
+int refusal_index() {
+  static const int index =
+    SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, free_refusal);
+  return index;
+}
+
+void note_refusal(SSL* connection, std::string why) {
+  delete static_cast<std::string*>(
+    SSL_get_ex_data(connection, refusal_index()));
+  SSL_set_ex_data(connection, refusal_index(), new std::string{std::move(why)});
+}
+
+// Of a peer's own certificate, when its chain is in order. OpenSSL tells the
+// peer what its error number means.
+bool admits(asio::ssl::verify_context& x, const access_list& denied) {
+  auto* store = x.native_handle();
+  if (X509_STORE_CTX_get_error_depth(store) != 0)
+    return true;
+  auto* connection = static_cast<SSL*>(
+    X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  const auto facts = facts_of(X509_STORE_CTX_get_current_cert(store));
+  if (const auto role = role_of(facts.subject.name); !role) {
+    X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+    note_refusal(connection, role.error().message);
+    return false;
+  }
+  if (!denied.is_denied(facts.subject))
+    return true;
+  X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REVOKED);
+  note_refusal(connection, text_of(facts.subject) + " is denied access");
+  return false;
+}
+
 // OpenSSL does not say why it cannot read a file.
-status check_readable(const tls_material& files) {
+status check_files(const tls_material& files) {
   for (const auto& path : {files.authority, files.certificate, files.key})
     if (::access(path.c_str(), R_OK) != 0)
       return tl::unexpected(errno_failure(errno, path, ec::invalid_request));
-  return {};
+  return pki::check_key_file(files.key);
 }
 
 expected<tls_context> make_context(const tls_material& files,
                                    context::method method) {
-  if (auto fine = check_readable(files); !fine)
+  if (auto fine = check_files(files); !fine)
     return tl::unexpected(fine.error());
   auto made = std::make_shared<context>(method);
   auto* native = made->native_handle();
@@ -63,8 +102,17 @@ expected<tls_context> make_context(const tls_material& files,
 
 } // namespace
 
-expected<tls_context> make_server_context(const tls_material& files) {
-  return make_context(files, context::tls_server);
+expected<tls_context> make_server_context(const tls_material& files,
+                                          const access_list& denied) {
+  auto made = make_context(files, context::tls_server);
+  auto error = error_code{};
+  if (made)
+    (*made)->set_verify_callback(
+      [&denied](bool is_sound, asio::ssl::verify_context& x) {
+        return is_sound && admits(x, denied);
+      },
+      error);
+  return made;
 }
 
 expected<tls_context> make_client_context(const tls_material& files) {
@@ -85,17 +133,17 @@ status require_host(SSL* connection, const std::string& host) {
   return fail(ec::invalid_request, host + ": is no host name");
 }
 
-std::string identity_of(SSL* connection) {
+certificate_facts facts_of(const SSL* connection) {
   auto* certificate = SSL_get1_peer_certificate(connection);
   if (certificate == nullptr)
     return {};
-  char name[256] = {};
-  const auto size = X509_NAME_get_text_by_NID(
-    X509_get_subject_name(certificate), NID_commonName, name, sizeof name);
+  auto facts = facts_of(certificate);
   X509_free(certificate);
-  // A name with a zero byte inside would read as its beginning.
-  const auto text = std::string{name};
-  return size == static_cast<int>(text.size()) ? text : std::string{};
+  return facts;
+}
+
+std::string identity_of(const SSL* connection) {
+  return facts_of(connection).subject.name;
 }
 
 expected<peer_role> role_of(std::string_view identity) {
@@ -119,9 +167,27 @@ bool is_tls_refusal(const error_code& x) {
 }
 
 std::string handshake_problem(SSL* connection, const error_code& x) {
+  if (const auto* why = static_cast<const std::string*>(
+        SSL_get_ex_data(connection, refusal_index())))
+    return *why;
   const auto verified = SSL_get_verify_result(connection);
-  return verified == X509_V_OK ? x.message()
-                               : X509_verify_cert_error_string(verified);
+  if (verified != X509_V_OK)
+    return X509_verify_cert_error_string(verified);
+  const auto why = link_problem(x);
+  // These alerts answer for our certificate, the name in it most of all.
+  const auto reason = ERR_GET_REASON(static_cast<unsigned long>(x.value()));
+  if (x.category() == asio::error::get_ssl_category()
+      && reason == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE)
+    return why
+           + " (the other side does not take our certificate; it must "
+             "name the address that was dialled)";
+  return why;
+}
+
+std::string link_problem(const error_code& x) {
+  if (x == asio::ssl::error::stream_truncated || x == asio::error::eof)
+    return "the other side closed the connection";
+  return x.message();
 }
 
 } // namespace forkfleet

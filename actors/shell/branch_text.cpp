@@ -114,7 +114,10 @@ std::string sums_text(const branch_report& x, bool utf8) {
               + written_line(x);
   if (!x.reason.empty())
     text += sum_line("not better", printable(x.reason));
-  return text + sum_line("operation", printable(x.operation.value));
+  std::vector<std::string> notes;
+  if (!x.subject.empty())
+    notes.push_back("asked by " + printable(x.subject));
+  return text + sum_line("operation", printable(x.operation.value), notes);
 }
 
 /// The time of one stage; empty when it did not run.

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "actors/pki.hpp"
 #include "actors/shell/fleet_choice.hpp"
 
 namespace forkfleet::shell {
@@ -15,24 +16,47 @@ fleet_options options_of(const config::invocation& given) {
           .coordinator = given.address("coordinator"),
           .tls = {.authority = given.text("tls-authority"),
                   .certificate = given.text("tls-certificate"),
-                  .key = given.text("tls-key")}};
+                  .key = given.text("tls-key")},
+          .token = given.text("token")};
 }
 
 tls_material material(const config::tls_files& files) {
   return {.authority = files.authority,
           .certificate = files.certificate,
-          .key = files.key};
+          .key = files.key,
+          .token = {}};
 }
 
 link_endpoint dial_address(const config::endpoint& listen) {
   if (listen.host == "0.0.0.0")
-    return {"127.0.0.1", listen.port};
-  return {listen.host == "::" ? "::1" : listen.host, listen.port};
+    return {"127.0.0.1", listen.port, {}};
+  return {listen.host == "::" ? "::1" : listen.host, listen.port, {}};
+}
+
+/// With a token the tool goes by the port that takes one. One of the
+/// environment may be for another fleet.
+expected<client_settings> settings_with(const config::fleet_file& fleet,
+                                        const std::string& token,
+                                        bool is_asked) {
+  auto result = settings_of(fleet);
+  const auto& listen = fleet.coordinator.listen;
+  const bool has_port = !listen.empty() && !config::has_certificates(fleet);
+  if (token.empty() || (!has_port && !is_asked))
+    return result;
+  if (!has_port)
+    return fail(ec::invalid_request,
+                "a token is for a loopback port that coordinator.listen names, "
+                "and the fleet file names none, or has certificates; leave "
+                "--token out");
+  result.coordinator = dial_address(listen);
+  result.tls.token = token;
+  return result;
 }
 
 constexpr std::string_view absent_advice =
-  "is the fleet up? Start it with: forkfleet up. One with TLS is reached by "
-  "its fleet file, or with --tls-authority and its fellows";
+  "is the fleet up? Start it with: forkfleet up. Without its fleet file, one "
+  "with TLS is reached with --tls-authority and its fellows, any other with "
+  "--token";
 
 /// All pages of a list. `last` gives the key of an entry, to go on after.
 template <class List, class Request, class Entry, class Last>
@@ -78,6 +102,11 @@ std::vector<config::option> fleet_option_table() {
      .kind = text,
      .placeholder = "FILE",
      .doc = "Its private key; with --coordinator."},
+    {.name = "token",
+     .kind = text,
+     .placeholder = "FILE",
+     .doc = "A token for a loopback port; default: $FORKFLEET_TOKEN. See pki "
+            "token."},
     {.name = "timeout",
      .kind = duration,
      .doc = "How long to wait for an answer.",
@@ -94,13 +123,19 @@ find_fleet(session& io, const config::invocation& given) {
     return tl::unexpected{tell(io, given, choice.error())};
   if (choice->path.empty()) {
     const auto& at = choice->coordinator;
-    return fleet_address{.settings = {.coordinator = {at.host, at.port},
-                                      .tls = material(choice->tls)}};
+    auto proof = material(choice->tls);
+    proof.token = choice->token;
+    return fleet_address{.settings = {.coordinator = {at.host, at.port, {}},
+                                      .tls = std::move(proof)}};
   }
   auto loaded = load_fleet(io, given, choice->path);
   if (!loaded)
     return tl::unexpected{loaded.error()};
-  return fleet_address{.settings = settings_of(loaded->file),
+  auto settings =
+    settings_with(loaded->file, choice->token, given.has("token"));
+  if (!settings)
+    return tl::unexpected{tell(io, given, settings.error())};
+  return fleet_address{.settings = std::move(*settings),
                        .file = std::move(loaded->file)};
 }
 
@@ -111,6 +146,9 @@ reach_fleet(session& io, const config::invocation& given) {
     return tl::unexpected{found.error()};
   auto& settings = found->settings;
   settings.connect = std::min(settings.connect, timeout_of(given));
+  if (!settings.tls.empty())
+    if (const auto fine = pki::check(settings.tls); !fine)
+      return tl::unexpected{tell(io, given, fine.error())};
   client fleet{settings};
   if (auto there = fleet.connect(); !there) {
     const auto& why = there.error();
@@ -134,6 +172,9 @@ load_fleet(session& io, const config::invocation& given,
 }
 
 client_settings settings_of(const config::fleet_file& fleet) {
+  if (!config::has_certificates(fleet))
+    return {.coordinator = {
+              .host = {}, .port = 0, .socket = config::local_door(fleet)}};
   return {.coordinator = dial_address(fleet.coordinator.listen),
           .tls = material(fleet.client_tls)};
 }

@@ -49,8 +49,9 @@ tl::expected<loaded_fleet, exit_code>
 load_fleet(session& io, const config::invocation& given,
            const std::string& path);
 
-/// How the tool reaches the coordinator of `fleet`. One that listens on every
-/// address is reached by loopback.
+/// How the tool reaches the coordinator of `fleet`: by its socket, or at its
+/// port with certificates. One that listens on every address is reached by
+/// loopback.
 client_settings settings_of(const config::fleet_file& fleet);
 
 /// What --timeout says.

@@ -18,6 +18,7 @@ exit_code exit_code_of(ec code) {
     case ec::snapshot_exists:
     case ec::sandbox_exists:
     case ec::branch_in_progress:
+    case ec::operation_conflict:
       return exit_code::conflict;
     case ec::not_permitted:
       return exit_code::not_permitted;

@@ -30,6 +30,10 @@ expected<fleet_choice> by_options(const fleet_options& options) {
                 "the coordinator " + options.coordinator->to_string()
                   + " is not on this machine: give --tls-authority, "
                     "--tls-certificate and --tls-key, made by forkfleet pki");
+  if (files != 0 && !options.token.empty())
+    return fail(ec::invalid_request,
+                "give --token or certificates, not both: a token is for a "
+                "loopback port");
   return fleet_choice{.coordinator = *options.coordinator, .tls = options.tls};
 }
 
@@ -49,9 +53,11 @@ file_view real_files() {
   return {exists, first_line};
 }
 
-expected<fleet_choice> choose_fleet(const fleet_options& options,
-                                    const config::environment& env,
-                                    const file_view& files) {
+namespace {
+
+expected<fleet_choice> choose(const fleet_options& options,
+                              const config::environment& env,
+                              const file_view& files) {
   if (count(options.tls) != 0 && !options.coordinator)
     return fail(ec::invalid_request,
                 "--tls-authority, --tls-certificate and --tls-key go with "
@@ -69,6 +75,20 @@ expected<fleet_choice> choose_fleet(const fleet_options& options,
   return fail(ec::invalid_request,
               "which fleet? Give --fleet FILE or --coordinator HOST:PORT, set "
               "FORKFLEET_FLEET, or start one with forkfleet up FILE");
+}
+
+} // namespace
+
+expected<fleet_choice> choose_fleet(const fleet_options& options,
+                                    const config::environment& env,
+                                    const file_view& files) {
+  auto chosen = choose(options, env, files);
+  if (!chosen)
+    return chosen;
+  chosen->token = options.token;
+  if (options.token.empty() && count(options.tls) == 0)
+    chosen->token = env("FORKFLEET_TOKEN").value_or("");
+  return chosen;
 }
 
 std::string context_path(const config::environment& env) {

@@ -18,6 +18,7 @@ struct fleet_options {
   std::string fleet = {};
   std::optional<config::endpoint> coordinator = {};
   config::tls_files tls = {};
+  std::string token = {}; // a file
 };
 
 /// A fleet file, or an address without one.
@@ -25,6 +26,7 @@ struct fleet_choice {
   std::string path = {}; // of the fleet file; empty: `coordinator` says it
   config::endpoint coordinator = {};
   config::tls_files tls = {};
+  std::string token = {}; // a file; empty: none is given
 
   friend bool operator==(const fleet_choice&, const fleet_choice&) = default;
 };
@@ -39,7 +41,8 @@ struct file_view {
 /// The real files.
 file_view real_files();
 
-/// In this order: --fleet or --coordinator, $FORKFLEET_FLEET, ./fleet.yaml,
+/// Which fleet and, by --token or $FORKFLEET_TOKEN, with which token. In this
+/// order: --fleet or --coordinator, $FORKFLEET_FLEET, ./fleet.yaml,
 /// the fleet that `up` started last. invalid_request says how to choose when
 /// there is none, or when both options are given.
 expected<fleet_choice> choose_fleet(const fleet_options& options,

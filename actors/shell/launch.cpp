@@ -69,7 +69,9 @@ std::string names(const std::vector<host_name>& hosts) {
 std::string summary(const config::fleet_file& fleet, const fleet_plan& plan) {
   auto text = fmt::format("fleet {} is up: ", fleet.name);
   text += plan.has_coordinator ? "coordinator on " : "coordinator elsewhere, ";
-  text += fleet.coordinator.listen.to_string();
+  const auto& listen = fleet.coordinator.listen;
+  text += listen.empty() ? to_string(settings_of(fleet).coordinator)
+                         : listen.to_string();
   if (!plan.hosts.empty())
     text += "; nodes " + names(plan.hosts);
   if (!plan.elsewhere.empty())
@@ -80,7 +82,7 @@ std::string summary(const config::fleet_file& fleet, const fleet_plan& plan) {
 } // namespace
 
 std::string already_up(const config::fleet_file& fleet) {
-  const int holder = lock_holder(fleet.state);
+  const int holder = lock_holder(fleet.state).value_or(0);
   return fmt::format("the fleet {} is up already: process {} keeps it; stop "
                      "it with forkfleet down",
                      fleet.name, holder);

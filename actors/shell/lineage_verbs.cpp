@@ -48,7 +48,8 @@ std::vector<cell> line_cells(const lineage_entry& x, const std::string& rails,
           x.snapshot->host.value,
           std::string{schema::name_of(x.snapshot->mode)},
           size_text(x.snapshot->stored_bytes),
-          age_text(x.snapshot->created_at, unix_now)};
+          age_text(x.snapshot->created_at, unix_now),
+          x.snapshot->subject};
 }
 
 /// Prints what a list of JSON values stands for: all of it, or the names.
@@ -81,7 +82,8 @@ void print_lines(session& io, const config::invocation& given,
                {"NODE"},
                {"STATE"},
                {"SIZE", align::right},
-               {"AGE", align::right}}};
+               {"AGE", align::right},
+               {"BY"}}};
   for (const auto& line : lines)
     shown.add(line_cells(tree.entries[line.entry], line.rails, unix_now()));
   io.out << shown.render(io.screen);

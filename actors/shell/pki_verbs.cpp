@@ -2,7 +2,10 @@
 // pki init, pki issue: the fleet's own certificates.
 #include <fmt/format.h>
 
+#include "actors/link/token_proof.hpp"
 #include "actors/pki.hpp"
+#include "actors/shell/connection.hpp"
+#include "actors/shell/fleet_choice.hpp"
 #include "actors/shell/verb.hpp"
 
 namespace forkfleet::shell {
@@ -22,7 +25,8 @@ exit_code run_init(session& io, const config::invocation& given) {
   if (!made)
     return tell(io, given, made.error());
   io.out << printable(directory + "/ca.crt") << '\n'
-         << printable(directory + "/ca.key") << '\n';
+         << printable(directory + "/ca.key") << '\n'
+         << printable(directory + "/signing.key") << '\n';
   return exit_code::done;
 }
 
@@ -30,7 +34,8 @@ exit_code run_init(session& io, const config::invocation& given) {
 pki::issue_request request_of(const config::invocation& given) {
   pki::issue_request result{.name = given.positional("NAME"),
                             .hosts = given.texts("address"),
-                            .validity = days_of(given, pki::leaf_validity)};
+                            .validity = days_of(given, pki::leaf_validity),
+                            .access = access_role_of(given.text("role"))};
   const auto role = given.positional("ROLE");
   for (const auto& entry : enum_table(pki::role{}))
     if (entry.name == role)
@@ -57,6 +62,10 @@ exit_code run_issue(session& io, const config::invocation& given) {
                      "reached: --address");
   if (!is_coordinator && name.empty())
     return wrong_use(io, given, "give the NAME of the " + role);
+  if (role != "client" && given.has("role"))
+    return wrong_use(io, given,
+                     "--role goes with client: what " + role
+                       + " may do is in its name");
   const auto authority = given.text("authority");
   const auto into =
     given.has("into") ? given.text("into") : authority + "/issued";
@@ -87,6 +96,42 @@ config::option days_option(pki::days usual) {
           .max = days_max};
 }
 
+config::option role_option() {
+  return {.name = "role",
+          .kind = config::value_kind::choice,
+          .doc = "What a client may do: a viewer looks, an operator works with "
+                 "sandboxes and snapshots and ends his own operations, an "
+                 "admin does everything.",
+          .initial = "viewer",
+          .choices = {"viewer", "operator", "admin"}};
+}
+
+exit_code run_token(session& io, const config::invocation& given) {
+  const auto path =
+    choose_fleet({.fleet = given.text("fleet")}, io.env, real_files());
+  if (!path)
+    return tell(io, given, path.error());
+  const auto fleet = load_fleet(io, given, path->path);
+  if (!fleet)
+    return fleet.error();
+  if (fleet->file.coordinator.listen.empty()
+      || config::has_certificates(fleet->file))
+    return tell(io, given,
+                {ec::invalid_request,
+                 "tokens are for a loopback port without certificates: set "
+                 "coordinator.listen to one, and leave tls out"});
+  const auto made =
+    make_token(config::token_directory(fleet->file), given.positional("NAME"),
+               access_role_of(given.text("role")));
+  if (!made)
+    return tell(io, given, made.error());
+  if (const auto format = format_of(given); is_json(format))
+    print_json(io, format, {{"token", *made}});
+  else
+    io.out << printable(*made) << '\n';
+  return exit_code::done;
+}
+
 std::vector<config::option> issue_options() {
   using enum config::value_kind;
   return {{.name = "authority",
@@ -104,6 +149,7 @@ std::vector<config::option> issue_options() {
            .placeholder = "HOST",
            .doc = "A name or address of the coordinator; may be repeated.",
            .repeatable = true},
+          role_option(),
           days_option(pki::leaf_validity)};
 }
 
@@ -128,8 +174,21 @@ std::vector<verb> pki_verbs() {
                          .least = 0}},
         .examples = {"forkfleet pki issue coordinator --address 10.0.0.1",
                      "forkfleet pki issue node h1",
-                     "forkfleet pki issue client ann"}},
+                     "forkfleet pki issue client ann --role operator"}},
      .run = run_issue},
+    {.entry = {.path = "pki token",
+               .summary = "Make a token for a client on this machine.",
+               .options = {role_option()},
+               .positionals = {{.name = "NAME", .doc = "The client's name."}},
+               .examples = {"forkfleet pki token ann --role operator"},
+               .details =
+                 "For users other than the coordinator's own, at the loopback "
+                 "port that coordinator.listen names. Hand the file over as "
+                 "what it is, a secret: its new owner keeps it with mode 600 "
+                 "and gives it as --token FILE or FORKFLEET_TOKEN. Remove the "
+                 "coordinator's copy and the token opens nothing any more; "
+                 "access.denied ends what it has opened."},
+     .run = run_token},
   };
 }
 

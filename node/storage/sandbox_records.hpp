@@ -32,6 +32,8 @@ struct sandbox_record {
   sandbox_id place = {};        // empty: the id
   uint64_t life = 0;
   operation_id switched_by = {};
+  std::string asked = {};        // digest of the restore
+  std::string switch_asked = {}; // digest of the switch
 
   friend bool operator==(const sandbox_record&,
                          const sandbox_record&) = default;
@@ -71,8 +73,18 @@ struct sandbox_record {
             "Of two finished records under one name, the higher has it."),
       field("switched_by", &sandbox_record::switched_by,
             "The rollback or promotion that gave it its name."),
+      field("asked", &sandbox_record::asked,
+            "The digest of the request that made it."),
+      field("switch_asked", &sandbox_record::switch_asked,
+            "The digest of the request that gave it its name."),
     };
   }
+};
+
+/// A sandbox of which only its place is known.
+struct unread_record {
+  sandbox_id place = {};
+  std::string why = {};
 };
 
 /// The name of its directory, which no other sandbox has.
@@ -96,10 +108,16 @@ public:
   /// that exists is replaced. invalid_request for an id that is no name.
   status save(const sandbox_record& record);
 
-  /// All records, in order of their places. A directory without a record never
-  /// had a VM and is removed; a record that cannot be read is left alone.
-  /// Both stand in `problems`.
-  std::vector<sandbox_record> load_all(std::vector<std::string>& problems);
+  /// All records, in order of their places. A directory that certainly has no
+  /// record never had a VM and is removed. A record that cannot be read is left
+  /// alone, and stands in `unread`: its VM may run. Both stand in `problems`.
+  /// io_failed when nobody knows which there are.
+  expected<std::vector<sandbox_record>>
+  load_all(std::vector<std::string>& problems,
+           std::vector<unread_record>* unread = nullptr);
+
+  /// The one record of a place.
+  expected<sandbox_record> load(const sandbox_id& place) const;
 
   /// Removes the record first, then the directory with the run files; also
   /// correct when there is none. Only when the VM is gone.

@@ -113,3 +113,26 @@ TEST_CASE_METHOD(pki_fixture, "a check finds what is wrong with the files",
   fs::remove(fine.key);
   CHECK(contains(problem_of(fine), fine.key));
 }
+
+TEST_CASE_METHOD(pki_fixture, "a client's role is in its certificate",
+                 "[actors][pki][safety]") {
+  const auto role =
+    GENERATE(access_role::viewer, access_role::operate, access_role::admin);
+  const auto info = pki::check(ours.client("ann", role));
+  REQUIRE(info);
+  CHECK(info->access == role);
+  CHECK(info->serial.size() >= 8);
+  CHECK(pki::check(ours.node("h1"))->access == access_role::none);
+  CHECK(
+    code_of(
+      {.what = pki::role::client, .name = "ann", .access = access_role::none})
+    == ec::invalid_request);
+}
+
+TEST_CASE_METHOD(pki_fixture, "who says nothing of a role gets a viewer",
+                 "[actors][pki][safety]") {
+  const auto files = pki::issue(
+    ours.path(), {.what = pki::role::client, .name = "ann"}, ours.path() / "v");
+  REQUIRE(files);
+  CHECK(pki::inspect(files->certificate)->access == access_role::viewer);
+}

@@ -52,13 +52,22 @@ TEST_CASE_METHOD(network_fixture,
     fleet.coordinator.listen.host = "10.0.0.1";
   else
     fleet.hosts[1].address = "box";
-  CHECK(
-    wrong_paths()
-    == paths{"coordinator.tls", "client_tls", "hosts[0].tls", "hosts[1].tls"});
+  auto wrong =
+    paths{"coordinator.tls", "client_tls", "hosts[0].tls", "hosts[1].tls"};
+  if (!by_listen)
+    wrong.insert(wrong.begin(), "coordinator.listen");
+  CHECK(wrong_paths() == wrong);
   give_certificates();
+  fleet.coordinator.listen.host = "10.0.0.1";
   CHECK(wrong_paths().empty());
   fleet.hosts[0].tls = {};
   CHECK(wrong_paths() == paths{"hosts[0].tls"});
+}
+
+TEST_CASE_METHOD(network_fixture, "certificates without a port are told",
+                 "[config][check_network]") {
+  give_certificates();
+  CHECK(wrong_paths() == paths{"coordinator.listen"});
 }
 
 TEST_CASE_METHOD(network_fixture, "nobody can dial a wildcard",

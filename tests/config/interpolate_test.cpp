@@ -74,6 +74,18 @@ TEST_CASE("a dollar that means nothing is refused", "[config][interpolate]") {
   CHECK(replaced(text).starts_with("refused: "));
 }
 
+TEST_CASE("a replacement holds no brace, whatever is set",
+          "[config][interpolate][safety]") {
+  // What ends the inner one would end the outer one, and the rest be text.
+  CHECK(replaced("${A:-${A}}").starts_with("refused: a replacement inside"));
+  CHECK(replaced("${NONE:-${A}}").starts_with("refused: a replacement inside"));
+  CHECK(replaced("${A:?${A}}").starts_with("refused: a replacement inside"));
+  CHECK(replaced("${A:-{x}}").starts_with("refused: a brace inside"));
+  CHECK(replaced("${A:-$${x}}").starts_with("refused: "));
+  CHECK(replaced("{${A}}") == "{alpha}");
+  CHECK(replaced("${A}}") == "alpha}");
+}
+
 TEST_CASE("the result has a limit", "[config][interpolate]") {
   const std::string text(replaced_length_max + 1, 'x');
   CHECK(replaced(text) == "refused: more than 65536 characters");

@@ -60,13 +60,58 @@ TEST_CASE("an id cannot stand for two requests",
   auto unit = branch_ledger{{}};
   REQUIRE(unit.open(intent("op"), h1));
   auto other = intent("op", "t2");
-  CHECK(unit.open(other, h1).error().code == ec::invalid_request);
+  CHECK(unit.open(other, h1).error().code == ec::operation_conflict);
   other = intent("op");
   other.mode = branch_mode::full;
-  CHECK(unit.open(other, h1).error().code == ec::invalid_request);
+  CHECK(unit.open(other, h1).error().code == ec::operation_conflict);
   other = intent("op");
   other.kind = operation_kind::restore;
-  CHECK(unit.open(other, h1).error().code == ec::invalid_request);
+  CHECK(unit.open(other, h1).error().code == ec::operation_conflict);
+}
+
+TEST_CASE("a repeated id with other content is a conflict naming the field",
+          "[coordinator][branch_ledger][safety]") {
+  const auto first = branch_request{
+    .operation = {"op"}, .sandbox = {"s1"}, .tag = {"t1"}, .labels = {"a=b"}};
+  const auto has_ended = GENERATE(false, true);
+  auto unit = branch_ledger{{}};
+  REQUIRE(unit.open(intent_of(first), h1));
+  if (has_ended)
+    REQUIRE(unit.close(report("op")));
+  const auto problem_of = [&](const branch_request& x) {
+    const auto found = unit.check(intent_of(x));
+    return found ? std::string{} : to_string(found.error());
+  };
+  CHECK(problem_of(first).empty());
+  auto other = first;
+  other.labels = {"a=c"};
+  CHECK(problem_of(other).find("another value of labels") != std::string::npos);
+  CHECK(problem_of(other).starts_with("operation_conflict"));
+  other = first;
+  other.note = "n";
+  CHECK(problem_of(other).find("another value of note") != std::string::npos);
+  other = first;
+  other.max_pause = milliseconds{5};
+  CHECK(problem_of(other).find("max_pause_ms") != std::string::npos);
+  other = first;
+  other.deadline = milliseconds{5};
+  CHECK(problem_of(other).empty());
+}
+
+TEST_CASE("what a node tells of an operation is compared as well",
+          "[coordinator][branch_ledger][safety]") {
+  const auto first = branch_request{
+    .operation = {"op"}, .sandbox = {"s1"}, .tag = {"t1"}, .labels = {"a=b"}};
+  auto status = told("op", operation_state::ended);
+  status.asked = intent_of(first).digest;
+  status.report.subject = "client:ann#0A";
+  auto unit = branch_ledger{{}};
+  unit.learn(h1, status);
+  CHECK(unit.check(intent_of(first)) == opening::ended);
+  auto other = first;
+  other.labels = {};
+  CHECK(unit.check(intent_of(other)).error().code == ec::operation_conflict);
+  CHECK(unit.status({"op"}).report.subject == "client:ann#0A");
 }
 
 TEST_CASE("a name in the making is taken", "[coordinator][branch_ledger]") {

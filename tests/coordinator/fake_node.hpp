@@ -45,6 +45,7 @@ struct node_script {
   std::vector<received<file_request, file_report>> files = {};
   std::vector<received<console_request, console_report>> consoles = {};
   std::vector<received<fsck_request, fsck_report>> checks = {};
+  std::vector<received<doctor_request, doctor_report>> examinations = {};
   std::vector<received<rollback_request, restore_report>> rollbacks = {};
   std::vector<received<promote_request, restore_report>> promotions = {};
   std::vector<operation_query> queries = {};
@@ -74,7 +75,7 @@ struct coordinator_fixture {
 
   /// Starts the coordinator; `join_all` also lets h1 join with sandbox s1
   /// and snapshot old, and h2 with s2.
-  void start(hello_check may_speak_for = {});
+  void start(coordinator_access access = {});
   void join_all();
 
   /// A node says hello and tells its whole inventory.

@@ -97,7 +97,7 @@ private:
     issue_one({"coordinator", "--address", hosts_.address(0)});
     for (const auto* name : {"h1", "h2"})
       issue_one({"node", name});
-    issue_one({"client", "ann"});
+    issue_one({"client", "ann", "--role", "admin"});
   }
 
   std::string tls(const std::string& name) const {

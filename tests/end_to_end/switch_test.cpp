@@ -148,8 +148,8 @@ TEST_CASE_METHOD(switch_fleet, "a node killed in a switch leaves the name once",
       restart_node("kill:" + place);
       const auto before = sandbox("source").pid;
       const auto child = is_promotion ? sandbox("kid").pid : 0;
-      std::thread asking{[this, is_promotion, where = port()] {
-        auto own = client{{.coordinator = {"127.0.0.1", where}}};
+      std::thread asking{[this, is_promotion] {
+        auto own = client{reach()};
         if (is_promotion)
           std::ignore =
             own.ask<restore_report>(promote_request{.sandbox = {"kid"}}, 60s);

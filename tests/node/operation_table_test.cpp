@@ -43,6 +43,11 @@ TEST_CASE_METHOD(table_fixture, "an operation id is used for one branch only",
   auto other = request("a");
   other.sandbox = {"another-box"};
   CHECK(table.claim(other) == operation_claim::conflict);
+  CHECK(table.difference(other) == "sandbox");
+  other = request("a");
+  other.labels = {"a=b"};
+  CHECK(table.claim(other) == operation_claim::conflict);
+  CHECK(table.difference(other) == "labels");
   auto retry = request("a");
   retry.deadline = milliseconds{7};
   retry.epoch = 3;

@@ -13,11 +13,12 @@
 
 namespace forkfleet::test {
 
-/// A plain TCP connection to a port of this machine, used by hand. Its waits
-/// end by themselves.
+/// A plain connection to a port or a socket of this machine, used by hand. Its
+/// waits end by themselves.
 class raw_peer {
 public:
-  /// `address` is a loopback address; anything else is not connected to.
+  /// `address` is a loopback address, or a Unix socket's absolute path;
+  /// anything else is not connected to.
   raw_peer(const std::string& address, uint16_t port);
 
   bool is_connected() const { return static_cast<bool>(socket_); }
@@ -36,6 +37,7 @@ public:
   std::size_t drain();
 
 private:
+  void connect_locally(const std::string& path);
   std::string receive(std::size_t bytes);
 
   owned_fd socket_;

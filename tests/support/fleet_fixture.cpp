@@ -27,20 +27,6 @@ namespace {
 
 constexpr auto poll_interval = milliseconds{20};
 
-/// A TCP port that nobody listens on now.
-uint16_t free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  auto address = sockaddr_in{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  auto size = socklen_t{sizeof(address)};
-  auto* raw = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(fd, raw, size) != 0 || ::getsockname(fd, raw, &size) != 0)
-    throw std::runtime_error{"no free port"};
-  ::close(fd);
-  return ntohs(address.sin_port);
-}
-
 /// How many sandboxes a part of a fleet file declares.
 std::size_t count_names(const std::string& yaml) {
   constexpr std::string_view key = "name: ";
@@ -49,6 +35,11 @@ std::size_t count_names(const std::string& yaml) {
        at = yaml.find(key, at + key.size()))
     ++count;
   return count;
+}
+
+client_settings patient(client_settings x) {
+  x.connect = std::chrono::seconds{20};
+  return x;
 }
 
 [[noreturn]] void become(const std::vector<std::string>& words, int log) {
@@ -64,6 +55,19 @@ std::size_t count_names(const std::string& yaml) {
 }
 
 } // namespace
+
+uint16_t free_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  auto address = sockaddr_in{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  auto size = socklen_t{sizeof(address)};
+  auto* raw = reinterpret_cast<sockaddr*>(&address);
+  if (::bind(fd, raw, size) != 0 || ::getsockname(fd, raw, &size) != 0)
+    throw std::runtime_error{"no free port"};
+  ::close(fd);
+  return ntohs(address.sin_port);
+}
 
 std::string program_path(const std::string& name) {
   const char* own = std::getenv("FORKFLEET_BIN");
@@ -128,9 +132,9 @@ int program_run::wait(milliseconds limit) {
 }
 
 fleet_fixture::fleet_fixture(const fleet_shape& shape)
-  : scratch_{}, shape_{shape}, port_{free_port()},
-    client_{{.coordinator = {"127.0.0.1", port_},
-             .connect = std::chrono::seconds{20}}} {
+  : scratch_{}, shape_{shape}, port_{free_port()}, client_{patient(reach())} {
+  // The tool that tests run is the owner's, with --coordinator as well.
+  ::setenv("FORKFLEET_TOKEN", token().c_str(), 1);
   auto out = std::ofstream{file()};
   out << "version: 1\nname: test\nstate: state\ncoordinator:\n"
       << "  listen: 127.0.0.1:" << port_ << "\n  heartbeat: 200ms\n"
@@ -173,13 +177,29 @@ void fleet_fixture::start_node(const std::string& host,
   auto extra = std::map<std::string, std::string>{};
   if (!fault.empty())
     extra["FORKFLEET_FAULT"] = fault;
-  nodes_.erase(host);
-  nodes_.emplace(host,
-                 program_run{{program_path("forkfleet-node"), "--fleet", file(),
-                              "--host", host, "--leash",
-                              std::to_string(::getpid()), "--stop-sandboxes"},
-                             log_of(host),
-                             extra});
+  // However the last one ended: what the coordinator still tells of it, until
+  // it sees the connection break, is not taken for the next one's.
+  if (nodes_.erase(host) > 0)
+    note_life(host);
+  auto words = std::vector<std::string>{program_path("forkfleet-node"),
+                                        "--fleet",
+                                        file(),
+                                        "--host",
+                                        host,
+                                        "--leash",
+                                        std::to_string(::getpid()),
+                                        "--stop-sandboxes"};
+  if (shape_.descriptors_max > 0)
+    words.insert(words.begin(),
+                 {"/bin/sh", "-c",
+                  "ulimit -n " + std::to_string(shape_.descriptors_max)
+                    + " && exec \"$@\"",
+                  "sh"});
+  nodes_.emplace(host, program_run{words, log_of(host), extra});
+}
+
+void fleet_fixture::note_life(const std::string& host) {
+  std::ifstream{data_of(host) + "/incarnation"} >> killed_[host];
 }
 
 void fleet_fixture::kill_coordinator() {
@@ -188,7 +208,7 @@ void fleet_fixture::kill_coordinator() {
 
 void fleet_fixture::kill_node(const std::string& host) {
   nodes_.at(host).end(SIGKILL);
-  std::ifstream{data_of(host) + "/incarnation"} >> killed_[host];
+  note_life(host);
 }
 
 bool fleet_fixture::is_back(const std::string& host) {

@@ -20,6 +20,9 @@ namespace forkfleet::test {
 bool eventually(const std::function<bool()>& holds,
                 std::chrono::milliseconds limit = std::chrono::seconds{60});
 
+/// A TCP port that nobody listens on now.
+uint16_t free_port();
+
 /// Where one of our programs is: in `$FORKFLEET_BIN`, else where it was
 /// built.
 std::string program_path(const std::string& name);
@@ -56,6 +59,7 @@ struct fleet_shape {
   std::string branch = {};    // YAML of the branch section
   std::string limits = {};    // YAML of the limits section
   std::string data_base = {}; // where the hosts' data lie; empty: scratch
+  int descriptors_max = 0;    // the hard limit of each node; 0: ours
 };
 
 /// The fleet.
@@ -99,7 +103,20 @@ public:
   std::string data_of(const std::string& host) const;
   std::string log_of(const std::string& program) const;
   const std::string& directory() const { return scratch_.path(); }
+  /// A loopback port, which takes clients with a token.
   uint16_t port() const { return port_; }
+  std::string coordinator_data() const {
+    return scratch_.path() + "/state/coordinator";
+  }
+  /// The owner's token, an admin's. FORKFLEET_TOKEN names it to the tool.
+  std::string token() const {
+    return coordinator_data() + "/tokens/owner.token";
+  }
+  /// How the fleet's own user reaches the coordinator.
+  client_settings reach() const {
+    return {.coordinator = {
+              .host = {}, .port = 0, .socket = coordinator_data() + "/door"}};
+  }
   /// Names in a directory of a host's data, such as staging.
   std::vector<std::string> names_in(const std::string& host,
                                     const std::string& part) const;
@@ -109,6 +126,8 @@ private:
   fleet_shape shape_;
   uint16_t port_ = 0;
   std::map<std::string, program_run> nodes_ = {};
+  void note_life(const std::string& host);
+
   std::map<std::string, uint64_t> killed_ = {}; // which life of a host's node
   std::vector<program_run> coordinator_ = {};
   client client_;

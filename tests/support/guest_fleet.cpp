@@ -69,8 +69,8 @@ branch_request guest_fleet::request(const std::string& operation,
 }
 
 std::thread guest_fleet::ask_aside(const branch_request& wanted) {
-  return std::thread{[where = port(), wanted] {
-    auto own = client{{.coordinator = {"127.0.0.1", where}}};
+  return std::thread{[where = reach(), wanted] {
+    auto own = client{where};
     std::ignore = own.ask<branch_report>(wanted, 60s);
   }};
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/link_fixture.hpp"
 
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <thread>
 #include <unistd.h>
 
@@ -10,6 +13,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include "actors/harden.hpp"
+#include "actors/link/token_proof.hpp"
 #include "tests/support/fake_coordinator.hpp"
 
 namespace forkfleet::test {
@@ -46,6 +50,7 @@ node_actor::behavior_type fake_node(node_actor::pointer self,
     [](const file_request&) { return file_report{}; },
     [](const console_request&) { return console_report{}; },
     [](const fsck_request& x) { return fsck_report{.host = x.host}; },
+    [](const doctor_request& x) { return doctor_report{.host = x.host}; },
     [](const rollback_request& x) { return restore_report{.tag = x.tag}; },
     [](const promote_request&) { return restore_report{}; },
   };
@@ -53,8 +58,13 @@ node_actor::behavior_type fake_node(node_actor::pointer self,
 
 } // namespace
 
+link_limits open_to_all(link_limits limits) {
+  limits.open_loopback = true;
+  return limits;
+}
+
 program::program(const link_limits& limits)
-  : system_(config_), link_(system_, limits) {
+  : system_(config_), link_(system_, open_to_all(limits)) {
   // nop
 }
 
@@ -110,10 +120,32 @@ expected<node_welcome> program::join(const link_endpoint& where,
   return answer;
 }
 
+token_place::token_place() {
+  auto name =
+    (std::filesystem::temp_directory_path() / "forkfleet-tokens-XXXXXX")
+      .string();
+  if (::mkdtemp(name.data()) == nullptr)
+    throw std::runtime_error{"no directory for tokens"};
+  directory_ = name;
+  file_ = make_token(directory_, "owner", access_role::admin).value();
+}
+
+token_place::~token_place() {
+  auto ignored = std::error_code{};
+  std::filesystem::remove_all(directory_, ignored);
+}
+
+std::optional<std::string>
+token_place::environment(const std::string& name) const {
+  return name == "FORKFLEET_TOKEN" ? std::optional{file_} : std::nullopt;
+}
+
 client make_client(uint16_t port, const tls_material& tls,
                    std::chrono::milliseconds connect) {
-  return client{
-    {.coordinator = {"127.0.0.1", port}, .tls = tls, .connect = connect}};
+  return client{{.coordinator = {"127.0.0.1", port, {}},
+                 .tls = tls,
+                 .connect = connect,
+                 .limits = open_to_all()}};
 }
 
 bool eventually(const std::function<bool()>& is_so) {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@
 #include "actors/system_config.hpp"
 
 namespace forkfleet::test {
+
+/// The same limits, with loopback ports that prove nothing.
+link_limits open_to_all(link_limits limits = {});
 
 /// A program: an actor system and its link. Ends its actors with itself.
 class program {
@@ -51,6 +55,25 @@ private:
   fleet_link link_;
   coordinator_actor coordinator_;
   std::vector<node_actor> nodes_;
+};
+
+/// A directory of tokens with one of an admin in it; removed at the end.
+class token_place {
+public:
+  token_place();
+  ~token_place();
+  token_place(const token_place&) = delete;
+  token_place& operator=(const token_place&) = delete;
+
+  /// What who listens needs, and the file that who dials needs.
+  tls_material tokens() const { return {.token = directory_}; }
+  const std::string& file() const { return file_; }
+  /// An environment in which the tool finds it.
+  std::optional<std::string> environment(const std::string& name) const;
+
+private:
+  std::string directory_;
+  std::string file_;
 };
 
 /// A client of 127.0.0.1:`port`.

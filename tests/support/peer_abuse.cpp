@@ -14,8 +14,9 @@
 #include <thread>
 #include <vector>
 
-#include "tests/support/frames.hpp"
+#include "actors/membership_protocol.hpp"
 #include "tests/support/tls_peer.hpp"
+#include "tests/support/wire_bytes.hpp"
 
 namespace {
 
@@ -33,10 +34,6 @@ struct attacker {
     return peer;
   }
 };
-
-std::string empty_text() {
-  return packed_text("");
-}
 
 // For any actor and any number that the coordinator may be waiting for.
 int spray(const attacker& me) {
@@ -63,31 +60,26 @@ int spray(const attacker& me) {
   return sent > 0 ? 0 : 1;
 }
 
-frame as_news(std::string_view type, const std::string& values) {
-  return direct("+forkfleet::" + std::string{type}, values);
-}
-
 int foreign(const attacker& me) {
   const auto who = node_bytes(2);
-  const auto name = packed_text("h1");
+  const auto h1 = host_name{"h1"};
   // The incarnation is a small number that everybody sees.
-  const auto life = number(1, 8);
-  const auto hello = number(1, 4) + name + number(1000, 8) + number(0, 8);
+  constexpr uint64_t life = 1;
   const auto attacks = std::map<std::string, frame>{
-    {"page", as_news("inventory_page",
-                     name + life + number(0x0101, 2) + std::string(5, '\0'))},
-    {"events", as_news("node_events", name + life + packed_length(0))},
-    {"goodbye", as_news("node_goodbye", name + life)},
-    {"heartbeat",
-     as_news("node_heartbeat", name + life + number(1, 8) + number(0, 64))},
-    {"hello",
-     direct("+forkfleet::node_hello+forkfleet::node_actor",
-            hello + std::string(6, '\0') + number(0, 64) + number(9, 8) + who)},
+    {"page", told(inventory_page{
+               .host = h1, .incarnation = life, .whole = true, .last = true})},
+    {"events", told(node_events{.host = h1, .incarnation = life})},
+    {"goodbye", told(node_goodbye{.host = h1, .incarnation = life})},
+    {"heartbeat", told(node_heartbeat{.host = h1, .incarnation = life})},
+    {"hello", told_hello(node_hello{.host = h1, .incarnation = 1000}, who)},
     {"event of h1 within h2's",
-     as_news("node_events", packed_text("h2") + life + packed_length(1)
-                              + number(0, 16) + packed_text("node.lost") + name
-                              + empty_text() + empty_text() + empty_text()
-                              + empty_text() + number(0, 8) + empty_text())},
+     told(node_events{.host = {"h2"},
+                      .incarnation = life,
+                      .events = {{.kind = "node.lost", .host = h1}}})},
+    {"sandbox of h1 within h2's",
+     told(inventory_page{.host = {"h2"},
+                         .incarnation = life,
+                         .sandboxes = {{.id = {"a"}, .host = h1}}})},
   };
   auto survived = 0;
   for (const auto& [what, x] : attacks) {
@@ -113,7 +105,7 @@ int flood(const attacker& me) {
   for (auto& peer : peers) {
     if (!peer)
       continue;
-    auto x = direct("+forkfleet::nodes_request", empty_text());
+    auto x = told(nodes_request{});
     x.target = peer->served_actor();
     for (uint64_t i = 0; i < requests && peer->send(x.bytes()); ++i) {
       ++x.data;
@@ -129,7 +121,7 @@ int follow(const attacker& me) {
   auto peer = me.join(40);
   if (!peer)
     return 1;
-  auto x = direct("+forkfleet::events_request", number(0, 16) + number(1, 1));
+  auto x = told(events_request{.from_now = true});
   x.target = peer->served_actor();
   auto head = frame_header{};
   auto payload = std::string{};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// port_abuse HOST PORT [SEED]: does to a coordinator's plain port of this
-// machine what no sound program does, and tells how it took it. Exit 0 when
-// everything bad was refused and the port still answers.
+// port_abuse HOST PORT [SEED]: does to a coordinator's port, or to the socket
+// HOST when that is a path, what no sound program does, and tells how it took
+// it. Exit 0 when everything bad was refused and the port still answers.
 #include <cstdlib>
 #include <iostream>
 
@@ -11,8 +11,8 @@
 int main(int argc, char** argv) {
   using namespace forkfleet;
   auto plan = test::abuse_plan{};
-  if (argc < 3 || !is_loopback(argv[1])) {
-    std::cerr << "usage: port_abuse LOOPBACK-ADDRESS PORT [SEED]\n";
+  if (argc < 3 || (!is_loopback(argv[1]) && argv[1][0] != '/')) {
+    std::cerr << "usage: port_abuse LOOPBACK-ADDRESS|PATH PORT [SEED]\n";
     return 2;
   }
   plan.address = argv[1];

@@ -131,7 +131,7 @@ void simulated_fleet::start_coordinator() {
                                        .seed = w.dice(~uint64_t{0})};
   for (const auto& node : nodes)
     settings.hosts.push_back(node.host);
-  coordinator_handle = w.spawn(coordinator, settings, hello_check{});
+  coordinator_handle = w.spawn(coordinator, settings, coordinator_access{});
   coordinator_is_up = true;
 }
 
@@ -159,6 +159,7 @@ void simulated_fleet::start_node(std::size_t index) {
                           .records = *node.records});
     node.disk->staged.clear();
     services.adopted = std::move(found.adopted);
+    services.doomed = std::move(found.doomed);
     services.ended = std::move(found.ended);
     node.actor = w.spawn(forkfleet::node, settings_of_node(index),
                          std::move(services), node.connector);

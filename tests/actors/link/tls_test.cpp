@@ -185,3 +185,78 @@ TEST_CASE("only our names have a role", "[actors][tls][safety]") {
              "coordinator ", "root", "node", "node:h1\n", "Node:h1");
   CHECK_FALSE(role_of(name));
 }
+
+TEST_CASE_METHOD(tls_fixture, "a key that others can read is refused",
+                 "[actors][tls][safety]") {
+  const auto files = ours.client("ann");
+  std::filesystem::permissions(files.key, std::filesystem::perms{0644});
+  test::program tool;
+  const auto found = tool.connect(where, files);
+  REQUIRE_FALSE(found);
+  CHECK(found.error().code == ec::invalid_request);
+  CHECK(found.error().message.find("chmod 600") != std::string::npos);
+}
+
+TEST_CASE_METHOD(tls_fixture, "a certificate's role and serial are known",
+                 "[actors][tls][safety]") {
+  test::program tool;
+  const auto files = ours.client("ann", access_role::operate);
+  REQUIRE(tool.connect(where, files));
+  const auto who = coordinator.link().subjects()(tool.system().node());
+  CHECK(who.name == "client:ann");
+  CHECK(who.role == access_role::operate);
+  CHECK(who.serial == pki::inspect(files.certificate)->serial);
+  CHECK(coordinator.link().subjects()(coordinator.system().node())
+        == access_subject{});
+}
+
+TEST_CASE_METHOD(tls_fixture, "who is denied is told so, and ends at once",
+                 "[actors][tls][safety]") {
+  test::program tool;
+  const auto files = ours.client("ann");
+  REQUIRE(tool.connect(where, files));
+  const auto other = ours.client("bob");
+  test::program unattacked;
+  REQUIRE(unattacked.connect(where, other));
+  const auto by_serial = GENERATE(false, true);
+  const auto serial = pki::inspect(files.certificate)->serial;
+  coordinator.link().deny({by_serial ? "serial:" + serial : "client:ann"});
+  CHECK(
+    test::eventually([&] { return coordinator.link().counters().open == 1; }));
+  test::program again;
+  const auto refused = again.connect(where, files);
+  REQUIRE_FALSE(refused);
+  CHECK(mentions(refused.error(), "revoked"));
+  CHECK(test::program{}.connect(where, other));
+}
+
+TEST_CASE_METHOD(tls_fixture, "a certificate of no known name is told so",
+                 "[actors][tls][safety]") {
+  // Of our authority, and with a name that gives no role.
+  const auto files = ours.foreign_name("robot:r2");
+  test::program tool;
+  const auto refused = tool.connect(where, files);
+  REQUIRE_FALSE(refused);
+  INFO(to_string(refused.error()));
+  CHECK(refused.error().code == ec::not_permitted);
+  CHECK(refused.error().message.find("truncated") == std::string::npos);
+  CHECK(refused.error().message.find("TLS") != std::string::npos);
+}
+
+TEST_CASE_METHOD(tls_fixture, "a wrong name is told to both sides",
+                 "[actors][tls]") {
+  CHECK(mentions(refusal_for(ours.coordinator({"10.9.8.7"})), "mismatch"));
+}
+
+TEST_CASE_METHOD(tls_fixture, "a session ends with its certificate",
+                 "[actors][tls][safety]") {
+  const auto files = ours.expiring_client("ann", 3s);
+  test::program tool;
+  REQUIRE(tool.connect(where, files));
+  CHECK(coordinator.link().counters().open == 1);
+  CHECK(
+    test::eventually([&] { return coordinator.link().counters().open == 0; }));
+  const auto refused = tool.connect(where, files);
+  REQUIRE_FALSE(refused);
+  CHECK(mentions(refused.error(), "expired"));
+}

@@ -73,6 +73,20 @@ TEST_CASE_METHOD(chooser, "a coordinator's address needs no file",
   CHECK_FALSE(choose());
 }
 
+TEST_CASE_METHOD(chooser, "a token is given, or named by the environment",
+                 "[actors][shell][fleet_choice]") {
+  options.coordinator = config::endpoint{"127.0.0.1", 7711};
+  CHECK(choose()->token.empty());
+  variables["FORKFLEET_TOKEN"] = "env.token";
+  CHECK(choose()->token == "env.token");
+  options.token = "own.token";
+  CHECK(choose()->token == "own.token");
+  options.tls = {"ca.crt", "me.crt", "me.key"};
+  CHECK_FALSE(choose());
+  options.token = {};
+  CHECK(choose()->token.empty());
+}
+
 TEST_CASE_METHOD(chooser, "another machine is only reached with certificates",
                  "[actors][shell][fleet_choice][safety]") {
   options.coordinator = config::endpoint{"10.0.0.1", 7711};

@@ -13,8 +13,10 @@ using namespace forkfleet::shell;
 namespace {
 
 struct reached {
+  test::token_place tokens;
   test::program fleet;
-  const std::string address = "127.0.0.1:" + std::to_string(fleet.serve());
+  const std::string address =
+    "127.0.0.1:" + std::to_string(fleet.serve(tokens.tokens()));
   std::ostringstream out;
   std::ostringstream err;
 
@@ -22,8 +24,8 @@ struct reached {
     out.str("");
     err.str("");
     words.insert(words.begin(), {"--coordinator", address});
-    session io{.out = out, .err = err, .env = [](const std::string&) {
-                 return std::optional<std::string>{};
+    session io{.out = out, .err = err, .env = [this](const std::string& name) {
+                 return tokens.environment(name);
                }};
     return run_tool(io, words);
   }
@@ -240,6 +242,18 @@ TEST_CASE_METHOD(reached, "fsck looks at all hosts and tells what it found",
         == exit_code::findings);
   CHECK(json().at(0).at("host") == "h7");
   CHECK(json().at(0).at("repaired") == 1);
+}
+
+TEST_CASE_METHOD(reached, "doctor tells how all hosts do, and what helps",
+                 "[actors][shell][doctor_verbs]") {
+  CHECK(run({"doctor"}) == exit_code::findings);
+  CHECK(out.str().find("it can be used") != std::string::npos);
+  CHECK(out.str().find("-> load nf_tables") != std::string::npos);
+  CHECK(run({"doctor", "--host", "h7", "-o", "json"}) == exit_code::findings);
+  CHECK(json().at(0).at("host") == "h7");
+  CHECK(json().at(0).at("checks").at(1).at("state") == "bad");
+  CHECK(run({"doctor", "-o", "name"}) == exit_code::findings);
+  CHECK(out.str().starts_with("nf_tables\n"));
 }
 
 TEST_CASE_METHOD(reached, "a rollback keeps the state before, and says where",

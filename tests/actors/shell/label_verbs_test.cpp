@@ -14,8 +14,10 @@ using namespace forkfleet::shell;
 namespace {
 
 struct reached_fleet_fixture {
+  test::token_place tokens;
   test::program fleet;
-  const std::string address = "127.0.0.1:" + std::to_string(fleet.serve());
+  const std::string address =
+    "127.0.0.1:" + std::to_string(fleet.serve(tokens.tokens()));
   std::ostringstream out;
   std::ostringstream err;
 
@@ -23,8 +25,8 @@ struct reached_fleet_fixture {
     out.str("");
     err.str("");
     words.insert(words.begin(), {"--coordinator", address});
-    session io{.out = out, .err = err, .env = [](const std::string&) {
-                 return std::optional<std::string>{};
+    session io{.out = out, .err = err, .env = [this](const std::string& name) {
+                 return tokens.environment(name);
                }};
     return run_tool(io, words);
   }

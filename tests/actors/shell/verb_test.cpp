@@ -120,8 +120,32 @@ TEST_CASE_METHOD(tool, "a sound fleet file is told and can be shown",
 
 TEST_CASE_METHOD(tool, "a fleet that nobody answers for is unreachable",
                  "[actors][shell][verb]") {
-  CHECK(run({"ls", "--coordinator", "127.0.0.1:1"}) == exit_code::unreachable);
+  CHECK(run({"ls", "--coordinator", "127.0.0.1:1", "--token", "none"})
+        == exit_code::unreachable);
   CHECK(err.str().find("127.0.0.1:1") != std::string::npos);
+  const auto name = file("version: 1\nname: tiny\nstate: state\nhosts:\n"
+                         "  - name: a\n");
+  CHECK(run({"ls", "--fleet", name}) == exit_code::unreachable);
+  CHECK(err.str().find("forkfleet up") != std::string::npos);
+}
+
+TEST_CASE_METHOD(tool, "a port of this machine is not dialled unproved",
+                 "[actors][shell][verb][safety]") {
+  CHECK(run({"ls", "--coordinator", "127.0.0.1:1"})
+        == exit_code::not_permitted);
+  CHECK(says("--token"));
+}
+
+TEST_CASE_METHOD(tool, "roles are for clients, tokens for loopback ports",
+                 "[actors][shell][verb]") {
+  CHECK(run({"pki", "issue", "node", "h1", "--role", "admin"})
+        == exit_code::usage);
+  CHECK(run({"pki", "issue", "client", "ann", "--role", "king"})
+        == exit_code::usage);
+  const auto name = file("version: 1\nname: tiny\nstate: state\nhosts:\n"
+                         "  - name: a\n");
+  CHECK(run({"pki", "token", "ann", "--fleet", name}) == exit_code::usage);
+  CHECK(says("coordinator.listen"));
 }
 
 TEST_CASE_METHOD(tool, "a fleet that is not up needs no stopping",
