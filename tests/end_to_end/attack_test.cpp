@@ -24,7 +24,7 @@ std::string yaml_of(const tls_material& files) {
 
 struct attacked_fleet : fleet_fixture {
   authority certificates;
-  tls_material client_files = certificates.client("ann");
+  tls_material client_files = certificates.client("ann", access_role::operate);
   client tool;
 
   attacked_fleet()
@@ -107,8 +107,9 @@ constexpr std::size_t log_max = 200 * 1024;
 TEST_CASE_METHOD(attacked_fleet, "nobody answers what another was asked",
                  "[end_to_end][attack][safety]") {
   const auto is_node = GENERATE(true, false);
-  auto run = attack("spray", is_node ? certificates.node("h2")
-                                     : certificates.client("eve"));
+  auto run =
+    attack("spray", is_node ? certificates.node("h2")
+                            : certificates.client("eve", access_role::operate));
   CHECK(branches_during(run) > 0);
   CHECK(ended_well(run));
   CHECK(is_whole());
@@ -133,7 +134,7 @@ TEST_CASE_METHOD(attacked_fleet, "a node's certificate speaks for its own host",
 
 TEST_CASE_METHOD(attacked_fleet, "who floods is held back, and nobody else is",
                  "[end_to_end][attack][safety]") {
-  auto run = attack("flood", certificates.client("eve"));
+  auto run = attack("flood", certificates.client("eve", access_role::operate));
   CHECK(branches_during(run) > 0);
   CHECK(ended_well(run));
   CHECK(memory_of_coordinator() < memory_max);
@@ -146,7 +147,7 @@ TEST_CASE_METHOD(attacked_fleet, "who floods is held back, and nobody else is",
 
 TEST_CASE_METHOD(attacked_fleet, "one follower does not take all places",
                  "[end_to_end][attack][safety]") {
-  auto run = attack("follow", certificates.client("eve"));
+  auto run = attack("follow", certificates.client("eve", access_role::operate));
   CHECK(branches_during(run) > 0);
   const auto heard = tool.ask<event_list>(
     events_request{.after = 0, .wait = milliseconds{100}}, 10s);
@@ -156,11 +157,11 @@ TEST_CASE_METHOD(attacked_fleet, "one follower does not take all places",
 
 TEST_CASE_METHOD(attacked_fleet, "idle connections keep nobody out",
                  "[end_to_end][attack][safety]") {
-  auto run = attack("idle", certificates.client("eve"));
+  auto run = attack("idle", certificates.client("eve", access_role::operate));
   REQUIRE(eventually(
     [this] { return log_text("attack").find("open") != std::string::npos; }));
   auto other = client{{.coordinator = {.host = "127.0.0.1", .port = port()},
-                       .tls = certificates.client("bob"),
+                       .tls = certificates.client("bob", access_role::viewer),
                        .connect = 5s}};
   CHECK(other.ask<node_list>(nodes_request{}, 5s));
   kill_node("h2");
