@@ -104,8 +104,10 @@ void raw_peer::connect_locally(const std::string& path) {
 }
 
 raw_peer::raw_peer(const std::string& address, uint16_t port) {
-  if (address.starts_with('/'))
-    return connect_locally(address);
+  if (address.starts_with('/')) {
+    connect_locally(address);
+    return;
+  }
   auto where = sockaddr_in{};
   where.sin_family = AF_INET;
   where.sin_port = htons(port);
