@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "actors/fleet_protocol.hpp"
+#include "actors/page_cutter.hpp"
 
 namespace forkfleet {
 
@@ -79,11 +80,16 @@ public:
   }
 
   /// Fills a page with what comes after `after`; true when there is more.
+  /// What does not fit into a page by itself comes with its texts cut.
   bool list(const Id& after, std::vector<Info>& page) const {
+    auto cutter = page_cutter{page_entries_max};
     for (auto it = claims_.upper_bound(after); it != claims_.end(); ++it) {
-      if (page.size() == page_entries_max)
+      auto info = it->second.front();
+      if (make_fit(info) == entry_fit::none)
+        continue;
+      if (!cutter.take(info))
         return true;
-      page.push_back(it->second.front());
+      page.push_back(std::move(info));
     }
     return false;
   }

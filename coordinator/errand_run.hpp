@@ -61,8 +61,9 @@ caf::result<Reply> run_errand(coordinator_pointer self, const host_name& host,
       promise.deliver(to_caf_error(x.error()));
   };
   self
-    ->request(st.handles.at(host),
-              caf::timespan{limit + st.settings.request_slack}, request)
+    ->request<caf::message_priority::high>(
+      st.handles.at(host), caf::timespan{limit + st.settings.request_slack},
+      request)
     .then([answer](Reply& x) mutable { answer(std::move(x)); },
           [answer](const caf::error& x) mutable {
             answer(tl::unexpected{from_caf_error(x)});

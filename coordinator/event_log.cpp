@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "actors/page_cutter.hpp"
+
 namespace forkfleet {
 
 event_log::event_log(std::size_t kept_max)
@@ -12,6 +14,11 @@ event_log::event_log(std::size_t kept_max)
 
 void event_log::push(fleet_event event) {
   event.sequence = ++latest_;
+  if (make_fit(event) == entry_fit::none)
+    event = {.sequence = event.sequence,
+             .at = event.at,
+             .kind = "event.left_out",
+             .detail = "it was too big to be told"};
   kept_.push_back(std::move(event));
   if (kept_.size() > kept_max_)
     kept_.pop_front();
@@ -23,10 +30,11 @@ event_list event_log::after(uint64_t after) const {
   auto result = event_list{};
   result.lost = seen < gone ? gone - seen : 0;
   const uint64_t skipped = std::max(seen, gone) - gone;
-  const uint64_t count =
-    std::min<uint64_t>(kept_.size() - skipped, page_entries_max);
-  const auto first = std::next(kept_.begin(), static_cast<int64_t>(skipped));
-  result.events.assign(first, std::next(first, static_cast<int64_t>(count)));
+  auto cutter = page_cutter{page_entries_max};
+  uint64_t count = 0;
+  for (auto at = std::next(kept_.begin(), static_cast<int64_t>(skipped));
+       at != kept_.end() && cutter.take(*at); ++at, ++count)
+    result.events.push_back(*at);
   result.latest = gone + skipped + count;
   return result;
 }

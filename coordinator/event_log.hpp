@@ -17,7 +17,8 @@ public:
   /// Keeps the newest `kept_max` events, at least one.
   explicit event_log(std::size_t kept_max);
 
-  /// Numbers `event` and keeps it; the oldest one makes room.
+  /// Numbers `event` and keeps it, with its texts cut where they are too long
+  /// for a page; the oldest one makes room.
   void push(fleet_event event);
 
   /// The events after number `after`, at most one page of them. `latest` is

@@ -88,6 +88,23 @@ void tell_problems(coordinator_pointer self,
   }
 }
 
+/// The incarnation is known to all: only the program whose hello was taken
+/// speaks for its host.
+template <class News>
+status admit_news(coordinator_pointer self, const News& x) {
+  const auto& st = self->state;
+  if (auto good = st.nodes.admit(x.host, x.incarnation, x.life); !good)
+    return good;
+  const auto handle = st.handles.find(x.host);
+  const auto& sender = self->current_sender();
+  if (handle == st.handles.end() || !sender
+      || sender->node() != handle->second.node())
+    return fail(ec::not_permitted,
+                fmt::format("another program has said hello for host '{}'",
+                            x.host.value));
+  return {};
+}
+
 } // namespace
 
 caf::result<node_welcome> on_hello(coordinator_pointer self,
@@ -122,7 +139,7 @@ caf::result<node_welcome> on_hello(coordinator_pointer self,
 caf::result<done> on_inventory(coordinator_pointer self,
                                const inventory_page& page) {
   auto& st = self->state;
-  if (auto good = st.nodes.admit(page.host, page.incarnation, page.life); !good)
+  if (auto good = admit_news(self, page); !good)
     return to_caf_error(good.error());
   tell_problems(self, st.names.apply(page));
   for (const auto& told : page.operations)
@@ -137,7 +154,8 @@ caf::result<done> on_inventory(coordinator_pointer self,
 heartbeat_ack on_heartbeat(coordinator_pointer self,
                            const node_heartbeat& beat) {
   auto& st = self->state;
-  const bool known = st.nodes.hear(beat, self->clock().now());
+  const bool known =
+    admit_news(self, beat) && st.nodes.hear(beat, self->clock().now());
   if (known)
     st.epochs_told[beat.host] = st.epoch;
   return {.epoch = st.epoch, .known = known};
@@ -146,7 +164,7 @@ heartbeat_ack on_heartbeat(coordinator_pointer self,
 caf::result<done> on_node_events(coordinator_pointer self,
                                  const node_events& told) {
   auto& st = self->state;
-  if (auto good = st.nodes.admit(told.host, told.incarnation, told.life); !good)
+  if (auto good = admit_news(self, told); !good)
     return to_caf_error(good.error());
   for (auto event : told.events) {
     event.host = told.host;
@@ -159,9 +177,7 @@ caf::result<done> on_node_events(coordinator_pointer self,
 caf::result<done> on_goodbye(coordinator_pointer self,
                              const node_goodbye& goodbye) {
   auto& st = self->state;
-  if (auto good =
-        st.nodes.admit(goodbye.host, goodbye.incarnation, goodbye.life);
-      !good)
+  if (auto good = admit_news(self, goodbye); !good)
     return to_caf_error(good.error());
   st.nodes.leave(goodbye.host);
   lose(self, goodbye.host, "node.left", "it was stopped");

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "actors/page_cutter.hpp"
+
 namespace forkfleet {
 
 namespace {
@@ -198,12 +200,15 @@ std::vector<host_name> node_table::up() const {
 
 node_list node_table::list(const host_name& after, time_point now) const {
   auto result = node_list{};
+  auto cutter = page_cutter{page_entries_max};
   for (auto it = nodes_.upper_bound(after); it != nodes_.end(); ++it) {
-    if (result.nodes.size() == page_entries_max) {
+    auto info = describe(it->second, now);
+    make_fit(info); // a handful of texts: it fits when they are cut
+    if (!cutter.take(info)) {
       result.more = true;
       break;
     }
-    result.nodes.push_back(describe(it->second, now));
+    result.nodes.push_back(std::move(info));
   }
   return result;
 }

@@ -101,9 +101,9 @@ void ask_node(coordinator_pointer self, const host_name& host,
   const auto intent = intent_of(request);
   const auto attempt = st.ledger.trust(intent.operation);
   self
-    ->request(st.handles.at(host),
-              caf::timespan{request.deadline + st.settings.request_slack},
-              request)
+    ->request<caf::message_priority::high>(
+      st.handles.at(host),
+      caf::timespan{request.deadline + st.settings.request_slack}, request)
     .then(
       [self, intent, host](Report& report) {
         report.operation = intent.operation;

@@ -39,8 +39,9 @@ template <class Then>
 void ask_by_id(coordinator_pointer self, const host_name& host,
                const operation_id& operation, Then then) {
   self
-    ->request(self->state.handles.at(host), caf::timespan{query_timeout},
-              operation_query{operation})
+    ->request<caf::message_priority::high>(self->state.handles.at(host),
+                                           caf::timespan{query_timeout},
+                                           operation_query{operation})
     .then(
       [self, host, operation, then](operation_status& answer) mutable {
         answer.operation = operation;

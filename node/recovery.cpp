@@ -60,6 +60,8 @@ public:
         conclude(entry);
       else if (entry.report.outcome)
         withdraw(entry.request);
+      // The fleet file may have given this host another name since.
+      entry.report.host = plan_.host;
       result_.ended.push_back(std::move(entry));
     }
     return std::move(result_);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "actors/log.hpp"
+#include "node/uplink_pages.hpp"
 
 namespace forkfleet::uplink {
 
@@ -12,9 +13,10 @@ namespace {
 
 using link = uplink_state::link;
 
+/// What nodes tell does not wait behind what tools ask.
+constexpr auto urgent = caf::message_priority::high;
 constexpr auto dial_limit = std::chrono::seconds{5};
 constexpr auto answer_limit = std::chrono::seconds{5};
-constexpr std::size_t entries_per_page = 40;
 constexpr std::size_t events_per_message = 100;
 constexpr std::size_t outbox_max = 2000;
 /// A coordinator whose actor stays silent for so many heartbeats is gone,
@@ -59,65 +61,45 @@ void lost(node_pointer self, const std::string& why) {
   up.backoff = std::min(up.backoff * 2, self->state.settings.reconnect_max);
 }
 
-inventory_page blank_page(node_pointer self) {
-  return {.host = self->state.settings.host,
-          .incarnation = self->state.settings.incarnation,
-          .life = self->state.settings.life};
-}
-
-/// All that this node holds, in pages; the last one is marked.
-std::deque<uplink_state::item> full_inventory(node_pointer self) {
-  auto pages = std::vector<inventory_page>{};
-  std::size_t in_page = entries_per_page;
-  auto page = [&]() -> inventory_page& {
-    if (in_page >= entries_per_page) {
-      pages.push_back(blank_page(self));
-      pages.back().whole = true;
-      in_page = 0;
-    }
-    ++in_page;
-    return pages.back();
-  };
-  for (const auto& [id, managed] : self->state.sandboxes)
-    page().sandboxes.push_back(managed.info);
-  for (const auto& [tag, info] : self->state.snapshots)
-    page().snapshots.push_back(info);
-  for (const auto& known : self->state.operations.list())
-    page().operations.push_back(known);
-  if (pages.empty())
-    page();
-  pages.back().last = true;
-  return {pages.begin(), pages.end()};
-}
-
 void pump(node_pointer self);
+
+/// The first message has been heard, or will never be.
+void drop_front(node_pointer self) {
+  auto& up = self->state.uplink;
+  up.sending = false;
+  if (!up.outbox.empty())
+    up.outbox.pop_front();
+  pump(self);
+}
 
 template <class Message>
 void send_item(node_pointer self, const Message& message) {
   auto& up = self->state.uplink;
   up.sending = true;
   const auto connection = up.connection;
-  self->request(up.coordinator, caf::timespan{answer_limit}, message)
+  self->request<urgent>(up.coordinator, caf::timespan{answer_limit}, message)
     .then(
       [self, connection](const done&) {
-        auto& link_now = self->state.uplink;
-        if (link_now.connection != connection)
-          return;
-        link_now.sending = false;
-        if (!link_now.outbox.empty())
-          link_now.outbox.pop_front();
-        pump(self);
+        if (self->state.uplink.connection == connection)
+          drop_front(self);
       },
       [self, connection](const caf::error& error) {
         if (self->state.uplink.connection != connection)
           return;
         // Who is not there is waited for; a refusal needs a person.
         const auto why = from_caf_error(error);
-        if (group_of(why.code) == ec_group::fix_request)
+        if (group_of(why.code) == ec_group::fix_request
+            && why.code != ec::invalid_request)
           log::warn(
             "connection.refused",
             {{"host", self->state.settings.host.value}, {"reason", why}});
-        lost(self, to_string(why));
+        if (why.code != ec::invalid_request)
+          return lost(self, to_string(why));
+        // The message itself is at fault: over a new connection it would be
+        // again, for ever.
+        log::error("news.refused",
+                   {{"host", self->state.settings.host}, {"reason", why}});
+        drop_front(self);
       });
 }
 
@@ -180,9 +162,10 @@ void say_hello(node_pointer self) {
                           .network = st.settings.network_text,
                           .confinement = st.settings.confinement_text,
                           .load = st.load};
+  make_fit(hello); // a handful of texts: it fits when they are cut
   self
-    ->request(st.uplink.coordinator, caf::timespan{answer_limit},
-              std::move(hello), node_actor{self})
+    ->request<urgent>(st.uplink.coordinator, caf::timespan{answer_limit},
+                      std::move(hello), node_actor{self})
     .then(
       [self, connection](const node_welcome& welcome) {
         if (self->state.uplink.connection == connection)
@@ -241,7 +224,8 @@ void send_heartbeat(node_pointer self) {
                              .sequence = ++up.heartbeat_sequence,
                              .load = st.load};
   self
-    ->request(up.coordinator, caf::timespan{up.heartbeat * 3}, std::move(beat))
+    ->request<urgent>(up.coordinator, caf::timespan{up.heartbeat * 3},
+                      std::move(beat))
     .then(
       [self, connection](const heartbeat_ack& ack) {
         if (self->state.uplink.connection == connection)
@@ -291,19 +275,22 @@ void on_down(node_pointer self, const caf::actor_addr& whom) {
 void tell(node_pointer self, const sandbox_info& changed) {
   auto page = blank_page(self);
   page.sandboxes.push_back(changed);
-  push_page(self, std::move(page));
+  if (fits(self, page.sandboxes.back(), changed.id.value))
+    push_page(self, std::move(page));
 }
 
 void tell(node_pointer self, const snapshot_info& sealed) {
   auto page = blank_page(self);
   page.snapshots.push_back(sealed);
-  push_page(self, std::move(page));
+  if (fits(self, page.snapshots.back(), sealed.tag.value))
+    push_page(self, std::move(page));
 }
 
 void tell(node_pointer self, const operation_status& changed) {
   auto page = blank_page(self);
   page.operations.push_back(changed);
-  push_page(self, std::move(page));
+  if (fits(self, page.operations.back(), changed.operation.value))
+    push_page(self, std::move(page));
 }
 
 void tell_removed(node_pointer self, const sandbox_id& removed) {
@@ -318,13 +305,21 @@ void tell_removed(node_pointer self, const snapshot_tag& removed) {
   push_page(self, std::move(page));
 }
 
-void tell(node_pointer self, const fleet_event& happened) {
+void tell(node_pointer self, const fleet_event& told) {
   auto& up = self->state.uplink;
+  auto happened = told;
+  if (!fits(self, happened, happened.kind))
+    return;
   // The first message may be under way: it must not grow.
   const bool back_is_open = up.outbox.size() > (up.sending ? 1u : 0u);
   auto* batch =
     back_is_open ? std::get_if<node_events>(&up.outbox.back()) : nullptr;
-  if (batch != nullptr && batch->events.size() < events_per_message) {
+  const auto has_room = [&happened](const node_events& x) {
+    return x.events.size() < events_per_message
+           && schema::wire_size(x) + schema::wire_size(happened)
+                <= page_bytes_max;
+  };
+  if (batch != nullptr && has_room(*batch)) {
     batch->events.push_back(happened);
   } else if (up.outbox.size() < outbox_max) {
     up.outbox.emplace_back(
@@ -346,8 +341,8 @@ void leave(node_pointer self, std::function<void()> then) {
                               .incarnation = self->state.settings.incarnation,
                               .life = self->state.settings.life};
   self
-    ->request(up.coordinator, caf::timespan{std::chrono::seconds{1}},
-              std::move(goodbye))
+    ->request<urgent>(up.coordinator, caf::timespan{std::chrono::seconds{1}},
+                      std::move(goodbye))
     .then([then](const done&) { then(); },
           [then](const caf::error&) { then(); });
 }

@@ -55,6 +55,25 @@ void check_none(const findings& found) {
 
 } // namespace
 
+TEST_CASE("what peers can cause is written by the log alone, which limits it",
+          "[tidy][log][safety]") {
+  static const std::regex writes(
+    R"(std::(?:cerr|cout|clog)|\b(?:f|d|v)?printf\(|\bspdlog::|\bsyslog\()");
+  auto found = findings{};
+  for (const auto& [path, file] : our_tree().files()) {
+    const auto is_of_programs =
+      file.is_in("actors/") || file.is_in("coordinator/")
+      || (file.is_in("node/") && path.find('/', 5) == std::string::npos);
+    if (!is_of_programs || file.is_in("actors/shell/")
+        || path == "actors/log.cpp")
+      continue;
+    for (const auto& line : file.lines)
+      if (std::regex_search(line.code, writes))
+        found.push_back({path, line.number, "log", "it passes by the log"});
+  }
+  check_none(found);
+}
+
 TEST_CASE("each mutant can be made of the tree as it is", "[tidy][mutants]") {
   const auto table = parse_mutants(read_text("tests/mutants/table.txt"));
   CHECK(table.mutants.size() > 20);

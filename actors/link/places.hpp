@@ -49,6 +49,7 @@ private:
   std::shared_ptr<identity_quota> quota_;
 };
 
+/// All places of one guard.
 class places {
 public:
   explicit places(const link_limits& limits) : limits_(limits) {}

@@ -12,6 +12,7 @@
 
 namespace forkfleet {
 
+/// Used on the guard's thread alone.
 class waiting_room {
 public:
   /// At most `all_max`, and at most `address_max` of one address.

@@ -5,6 +5,8 @@
 #include <map>
 #include <utility>
 
+#include "actors/page_cutter.hpp"
+
 namespace forkfleet {
 
 namespace {
@@ -190,10 +192,12 @@ fsck_report report_of(const host_ledger& ledger, bool all) {
   // What was found comes before what is only told.
   std::ranges::stable_partition(
     items, [](const ledger_item& x) { return is_finding(x.state); });
-  if (items.size() > ledger_items_max) {
-    result.items_left_out = items.size() - ledger_items_max;
-    items.resize(ledger_items_max);
-  }
+  auto cutter = page_cutter{ledger_items_max};
+  const auto rest = std::find_if_not(
+    items.begin(), items.end(),
+    [&cutter](const ledger_item& x) { return cutter.take(x); });
+  result.items_left_out = static_cast<uint64_t>(items.end() - rest);
+  items.erase(rest, items.end());
   result.items = std::move(items);
   return result;
 }

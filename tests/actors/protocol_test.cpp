@@ -9,6 +9,7 @@
 
 #include "actors/interfaces.hpp"
 #include "actors/link/wire_shape.hpp"
+#include "actors/schema/wire_size.hpp"
 #include "actors/system_config.hpp"
 #include "tests/support/random_value.hpp"
 
@@ -107,6 +108,19 @@ struct wire_fixture {
 };
 
 } // namespace
+
+TEST_CASE_METHOD(wire_fixture,
+                 "what a message takes is known before it is sent",
+                 "[actors][protocol][safety]") {
+  for_each_message([this](auto entry) {
+    using message = typename decltype(entry)::type;
+    CAPTURE(entry.name);
+    for (auto i = 0; i < 20; ++i) {
+      auto x = test::random_value<message>(dice);
+      CHECK(save(x).size() == schema::wire_size(x));
+    }
+  });
+}
 
 TEST_CASE_METHOD(wire_fixture, "every message crosses the wire unchanged",
                  "[actors][protocol]") {

@@ -5,6 +5,9 @@
 
 #include <catch2/catch.hpp>
 
+#include "actors/link/limits.hpp"
+#include "actors/page_cutter.hpp"
+
 using namespace forkfleet;
 
 namespace {
@@ -89,4 +92,24 @@ TEST_CASE("every event is either seen or counted as lost",
       position = log.after(position).latest;
     REQUIRE(position == pushed);
   }
+}
+
+TEST_CASE("a page of events fits into a message, whatever they say",
+          "[coordinator][event_log][safety]") {
+  auto log = event_log{1000};
+  for (auto i = 0; i < 150; ++i)
+    log.push({.kind = "test.told", .detail = std::string(9000, 'd')});
+  log.push({.kind = "test.big", .detail = std::string(300'000, 'd')});
+  log.push(
+    {.kind = std::string(2000, 'k'), .host = {std::string(300'000, 'h')}});
+  uint64_t position = 0;
+  auto seen = std::size_t{0};
+  while (log.has_after(position)) {
+    const auto list = log.after(position);
+    REQUIRE_FALSE(list.events.empty());
+    CHECK(schema::wire_size(list) < frame_payload_max);
+    seen += list.events.size();
+    position = list.latest;
+  }
+  CHECK(seen == 152);
 }

@@ -6,6 +6,9 @@
 
 #include <catch2/catch.hpp>
 
+#include "actors/link/limits.hpp"
+#include "actors/page_cutter.hpp"
+
 using namespace forkfleet;
 
 namespace {
@@ -156,6 +159,27 @@ TEST_CASE("lists come in pages that meet", "[coordinator][lineage]") {
     more = list.more;
   }
   CHECK(sizes == std::vector<std::size_t>{100, 100, 50});
+}
+
+TEST_CASE("a page of a list fits into a message, whatever its entries hold",
+          "[coordinator][lineage][safety]") {
+  auto names = lineage{};
+  for (auto i = 0; i < 20; ++i)
+    names.learn(
+      sandbox_info{.id = {"box-" + std::to_string(100 + i)},
+                   .host = {"h1"},
+                   .note = std::string(i == 7 ? 300'000 : 30'000, 'n')});
+  auto request = sandboxes_request{};
+  auto seen = std::size_t{0};
+  for (auto more = true; more;) {
+    const auto page = names.list(request);
+    REQUIRE_FALSE(page.sandboxes.empty());
+    CHECK(schema::wire_size(page) < frame_payload_max);
+    seen += page.sandboxes.size();
+    request.after = page.sandboxes.back().id;
+    more = page.more;
+  }
+  CHECK(seen == 20);
 }
 
 TEST_CASE("the lineage agrees with a naive one, and every edge leads somewhere",

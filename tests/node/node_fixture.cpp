@@ -73,7 +73,9 @@ coordinator_actor::behavior_type played_coordinator(played_ptr self,
     [self, script](const node_hello& x, const node_actor&) {
       return on_hello(self, script, x);
     },
-    [self, script](const inventory_page& x) {
+    [self, script](const inventory_page& x) -> caf::result<done> {
+      if (script->page_refusal)
+        return to_caf_error(script->page_refusal);
       script->pages.push_back(x);
       return unless_silent(self, script, done{});
     },

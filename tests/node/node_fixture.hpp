@@ -73,6 +73,7 @@ struct coordinator_script {
   bool hears = true;      // false: it answers nothing
   bool knows_node = true; // by its answer to a heartbeat
   failure refusal = {};   // of a hello
+  failure page_refusal = {};
   uint64_t epoch = 3;
 
   std::size_t dialed = 0;

@@ -159,3 +159,16 @@ TEST_CASE_METHOD(uplink_fixture, "signs of life carry the load",
   CHECK(load.snapshots == 1);
   CHECK(load.disk_free_bytes > 0);
 }
+
+TEST_CASE_METHOD(uplink_fixture, "news that is refused is not told for ever",
+                 "[node][uplink][safety]") {
+  start();
+  script->page_refusal = {ec::invalid_request, "it takes too many bytes"};
+  uplink::tell(unit_pointer(), sandbox_info{.id = {"bad"}});
+  w.advance(2s);
+  script->page_refusal = {};
+  uplink::tell(unit_pointer(), sandbox_info{.id = {"good"}});
+  w.advance(2s);
+  CHECK(script->hellos.size() == 1);
+  CHECK(script->pages.back().sandboxes.at(0).id.value == "good");
+}

@@ -11,7 +11,8 @@
 
 #include "actors/link/endpoint.hpp"
 #include "actors/link/frame.hpp"
-#include "tests/support/frames.hpp"
+#include "actors/membership_protocol.hpp"
+#include "tests/support/wire_bytes.hpp"
 
 namespace forkfleet::test {
 
@@ -60,11 +61,8 @@ frame to_service(std::string_view service) {
 }
 
 frame foreign_hello() {
-  const auto values = number(1, 4) + packed_text("h1") + number(1, 8)
-                      + number(0, 8) + packed_text("") + packed_text("")
-                      + packed_text("") + packed_text("");
-  return direct("+forkfleet::node_hello+forkfleet::node_actor",
-                values + number(0, 64) + number(9, 8) + node_bytes(9));
+  return told_hello(node_hello{.host = {"h1"}, .incarnation = 1},
+                    node_bytes(9));
 }
 
 std::vector<attack> first_frames() {
@@ -106,8 +104,10 @@ void raw_peer::connect_locally(const std::string& path) {
 }
 
 raw_peer::raw_peer(const std::string& address, uint16_t port) {
-  if (address.starts_with('/'))
-    return connect_locally(address);
+  if (address.starts_with('/')) {
+    connect_locally(address);
+    return;
+  }
   auto where = sockaddr_in{};
   where.sin_family = AF_INET;
   where.sin_port = htons(port);
@@ -224,8 +224,7 @@ std::vector<attack> attacks(const std::string& server_node, uint64_t actor) {
   auto unanswerable = sound_request();
   unanswerable.data = 0x1000000000000000;
   add("message that wants no answer", unanswerable);
-  add("news without a hello",
-      direct("+forkfleet::node_goodbye", packed_text("h1") + number(1, 8)));
+  add("news without a hello", told(node_goodbye{.host = {"h1"}}));
   add("unknown operation", {.what = static_cast<basp>(77)});
   add("unknown message", direct("+forkfleet::nonsense", "x"));
   return result;

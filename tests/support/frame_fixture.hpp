@@ -8,7 +8,8 @@
 #include <catch2/catch.hpp>
 
 #include "actors/link/frame_check.hpp"
-#include "tests/support/frames.hpp"
+#include "actors/membership_protocol.hpp"
+#include "tests/support/wire_bytes.hpp"
 
 namespace forkfleet::test {
 
@@ -26,19 +27,12 @@ inline frame answer(uint64_t request, frame x) {
   return x;
 }
 
-inline frame told(std::string_view type, std::string_view values) {
-  return direct("+forkfleet::" + std::string{type}, values);
-}
-
 inline frame goodbye(const std::string& host) {
-  return told("node_goodbye", packed_text(host) + number(1, 8));
+  return told(node_goodbye{.host = {host}, .incarnation = 1});
 }
 
 inline frame hello(const std::string& host) {
-  const auto values = number(1, 4) + packed_text(host) + number(1, 8)
-                      + number(0, 8) + std::string(6, '\0') + number(0, 64);
-  return direct("+forkfleet::node_hello+forkfleet::node_actor",
-                values + number(9, 8) + peer);
+  return told_hello(node_hello{.host = {host}, .incarnation = 1}, peer);
 }
 
 /// What a coordinator sees of a peer.

@@ -2,6 +2,7 @@
 // Who may say what in frames that are sound.
 #include <catch2/catch.hpp>
 
+#include "actors/snapshot_protocol.hpp"
 #include "tests/support/frame_fixture.hpp"
 
 using namespace forkfleet;
@@ -70,19 +71,13 @@ TEST_CASE("a tool answers nothing", "[actors][frame_check][safety]") {
 TEST_CASE("a node speaks for its own host alone, in whatever it tells",
           "[actors][frame_check][safety]") {
   using enum peer_role;
-  const auto blank = std::string{"\0", 1};
-  const auto page = [&](const std::string& host, const std::string& within) {
-    // No flags, one sandbox of the shortest form, no other lists.
-    return told("inventory_page",
-                packed_text(host) + number(1, 8) + number(0, 2)
-                  + packed_length(0) + packed_length(0) + packed_length(0)
-                  + packed_length(0) + packed_length(0) + within);
+  const auto page = [](const std::string& host, const std::string& within) {
+    return told(inventory_page{.host = {host},
+                               .sandboxes = {{.id = {"web"}, .host = {within}}},
+                               .snapshots = {{.tag = {"t"}, .host = {host}}}});
   };
-  const auto events = [&](const std::string& host, const std::string& within) {
-    return told("node_events", packed_text(host) + number(1, 8)
-                                 + packed_length(1) + number(0, 16) + blank
-                                 + packed_text(within) + blank + blank + blank
-                                 + blank + number(0, 8) + blank);
+  const auto events = [](const std::string& host, const std::string& within) {
+    return told(node_events{.host = {host}, .events = {{.host = {within}}}});
   };
   CHECK(fault_for(node, page("h1", "")) == frame_fault::none);
   CHECK(fault_for(node, events("h1", "h1")) == frame_fault::none);
@@ -90,6 +85,7 @@ TEST_CASE("a node speaks for its own host alone, in whatever it tells",
   CHECK(fault_for(node, events("h1", "h2")) == frame_fault::foreign_host);
   CHECK(fault_for(node, events("", "")) == frame_fault::foreign_host);
   CHECK(fault_for(node, page("h2", "")) == frame_fault::foreign_host);
+  CHECK(fault_for(node, page("h1", "h2")) == frame_fault::foreign_host);
   CHECK(fault_for(node, hello("h2")) == frame_fault::foreign_host);
   CHECK(fault_for(node, goodbye("h2")) == frame_fault::foreign_host);
 }
@@ -118,9 +114,7 @@ TEST_CASE("an answer speaks for the node's own host alone",
   one.greet();
   const auto* asked = find_question("+forkfleet::verify_request");
   const auto report = [](const std::string& host) {
-    return direct("+forkfleet::verify_report",
-                  packed_text("t") + packed_text(host) + number(0, 1)
-                    + packed_text("") + number(0, 24));
+    return told(verify_report{.tag = {"t"}, .host = {host}});
   };
   one.with.note_asked(own_actor, normal | 1, *asked);
   CHECK(one.send(answer(1, report("h1"))) == frame_fault::none);
