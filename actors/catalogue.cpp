@@ -47,6 +47,7 @@ const std::vector<scriptable_message>& catalogue() {
     entry<cancel_request, done>(),
     entry<compare_request, compare_report>(),
     entry<console_request, console_report>(),
+    entry<doctor_request, doctor_report>(),
     entry<events_request, event_list>(),
     entry<exec_request, exec_report>(),
     entry<export_request, archive_report>(),

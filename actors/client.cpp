@@ -95,15 +95,20 @@ public:
     if (auto fine = check_node_identity(system_); !fine)
       return fine;
     const auto until = system_.clock().now() + settings_.connect;
+    auto reason = failure{};
     for (;;) {
       const auto left =
         std::chrono::duration_cast<milliseconds>(until - system_.clock().now());
       auto found = dial(std::max(left, pause_between_dials));
       if (found)
         return use(*found);
-      if (!is_worth_another_dial(found.error().code)
-          || left <= 2 * pause_between_dials)
-        return tl::unexpected(found.error());
+      const auto& why = found.error();
+      // The last dials have little time: that they ran out of it tells less
+      // than what the first one met.
+      if (!reason || why.code != ec::deadline_exceeded)
+        reason = why;
+      if (!is_worth_another_dial(why.code) || left <= 2 * pause_between_dials)
+        return tl::unexpected(in_all(reason));
       std::this_thread::sleep_for(pause_between_dials);
     }
   }
@@ -123,6 +128,15 @@ public:
   }
 
 private:
+  /// How long it was tried in all stands in place of one dial's limit.
+  failure in_all(failure why) const {
+    if (why.code == ec::deadline_exceeded)
+      why.message = "no connection to " + to_string(settings_.coordinator)
+                    + " within " + std::to_string(settings_.connect.count())
+                    + " ms: it does not answer";
+    return why;
+  }
+
   expected<coordinator_actor> dial(milliseconds limit) {
     auto found = expected<coordinator_actor>{
       fail(ec::deadline_exceeded, "no answer from the connector")};
@@ -210,5 +224,7 @@ template expected<restore_report> client::ask(const rollback_request&,
 template expected<restore_report> client::ask(const promote_request&,
                                               milliseconds);
 template expected<fsck_report> client::ask(const fsck_request&, milliseconds);
+template expected<doctor_report> client::ask(const doctor_request&,
+                                             milliseconds);
 
 } // namespace forkfleet

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "actors/branch_protocol.hpp"
+#include "actors/doctor_protocol.hpp"
 #include "actors/exec_protocol.hpp"
 #include "actors/fleet_protocol.hpp"
 #include "actors/fsck_protocol.hpp"

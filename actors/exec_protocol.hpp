@@ -239,6 +239,7 @@ struct console_report {
   uint64_t offset = 0;
   uint64_t next = 0;
   bool has_ended = false;
+  uint64_t dropped_bytes = 0;
 
   friend bool operator==(const console_report&,
                          const console_report&) = default;
@@ -252,6 +253,9 @@ struct console_report {
       field("next", &console_report::next, "Where the next piece begins."),
       field("has_ended", &console_report::has_ended,
             "Whether this was all that there is by now."),
+      field("dropped_bytes", &console_report::dropped_bytes,
+            "What was printed just before the piece and is not kept any "
+            "more, where that was asked for."),
     };
   }
 };

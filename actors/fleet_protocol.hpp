@@ -34,6 +34,9 @@ struct node_load {
   uint64_t memory_free_bytes = 0;
   uint64_t memory_used_bytes = 0;
   uint64_t memory_promised_bytes = 0;
+  uint64_t descriptors_max = 0;
+  uint64_t descriptors_open = 0;
+  uint64_t descriptor_room = 0;
 
   friend bool operator==(const node_load&, const node_load&) = default;
   static constexpr schema::about about{"node_load", "What a node can take."};
@@ -52,6 +55,12 @@ struct node_load {
                     "Memory that its VMs take, shared pages by their share."),
       schema::field("memory_promised_bytes", &node_load::memory_promised_bytes,
                     "Memory that they may come to take beyond that."),
+      schema::field("descriptors_max", &node_load::descriptors_max,
+                    "File descriptors that it may have open."),
+      schema::field("descriptors_open", &node_load::descriptors_open,
+                    "Those that are open."),
+      schema::field("descriptor_room", &node_load::descriptor_room,
+                    "VMs that the rest is enough for, beside its reserve."),
     };
   }
 };
@@ -60,6 +69,7 @@ struct node_load {
 struct node_info {
   host_name host = {};
   node_state state = node_state::expected;
+  std::string identity = {};
   uint64_t incarnation = 0;
   std::string version = {};
   std::string data = {};
@@ -67,6 +77,7 @@ struct node_info {
   std::string accelerator = {};
   std::string limits = {};
   std::string network = {};
+  std::string confinement = {};
   node_load load = {};
   milliseconds silence{0};
 
@@ -76,6 +87,7 @@ struct node_info {
     return std::tuple{
       schema::field("host", &node_info::host, "Its host."),
       schema::field("state", &node_info::state, "Where it stands."),
+      schema::field("identity", &node_info::identity, "Of its data directory."),
       schema::field("incarnation", &node_info::incarnation,
                     "Grows with each start of the node."),
       schema::field("version", &node_info::version, "Its program's version."),
@@ -88,6 +100,9 @@ struct node_info {
       schema::field("network", &node_info::network,
                     "How it can connect sandboxes: namespace with the range "
                     "of their addresses, or user and why no more."),
+      schema::field("confinement", &node_info::confinement,
+                    "What keeps a VM's process from the host, and what "
+                    "cannot, and why."),
       schema::field("load", &node_info::load, "What it can take."),
       schema::field("silence_ms", &node_info::silence,
                     "Since its last heartbeat."),

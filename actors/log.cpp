@@ -2,16 +2,59 @@
 #include "actors/log.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 
 #include <nlohmann/json.hpp>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "actors/log_limit.hpp"
+#include "actors/suppressed_lines.hpp"
+
 namespace forkfleet::log {
 
 namespace {
+
+// What tells the story may come in bursts: a fork of a thousand children.
+constexpr log_limit::rates story_rates{
+  .burst = 1000, .per_second = 20, .all_subjects = 2};
+constexpr log_limit::rates trouble_rates{};
+
+struct limits {
+  std::mutex mutex;
+  log_limit story{story_rates};
+  log_limit trouble{trouble_rates};
+};
+
+// Never destroyed, as the sink.
+limits& all_limits() {
+  static auto* const only = new limits;
+  return *only;
+}
+
+// Who causes a line. A port of an address is no other subject.
+std::string_view subject_of(fields facts) {
+  constexpr auto keys =
+    std::to_array<std::string_view>({"identity", "peer", "host", "actor"});
+  for (const auto key : keys)
+    for (const auto& fact : facts)
+      if (fact.key == key && !fact.text.empty())
+        return key == "peer"
+                 ? std::string_view{fact.text}.substr(0, fact.text.rfind(':'))
+                 : std::string_view{fact.text};
+  return {};
+}
+
+bool is_within_limit(level x, std::string_view event, fields facts) {
+  auto& all = all_limits();
+  const auto now = std::chrono::steady_clock::now();
+  const auto lock = std::lock_guard{all.mutex};
+  auto& chosen = x == level::info ? all.story : all.trouble;
+  return chosen.take(event, subject_of(facts), now);
+}
 
 std::string_view name_of(level x) {
   switch (x) {
@@ -100,11 +143,25 @@ std::string plain_line(level x, std::string_view event, fields facts) {
 
 void write(level x, std::string_view event, fields facts) {
   auto& out = sink();
-  if (x < out.least)
+  if (x < out.least || !is_within_limit(x, event, facts))
     return;
   const auto line =
     out.as_json ? json_body(x, event, facts) : plain_line(x, event, facts);
   out.logger.log(spdlog::level::info, spdlog::string_view_t{line});
+}
+
+void tell_suppressed() {
+  auto counts = std::vector<log_limit::suppressed>{};
+  {
+    auto& all = all_limits();
+    const auto lock = std::lock_guard{all.mutex};
+    for (auto* one : {&all.story, &all.trouble})
+      for (auto& x : one->take_suppressed())
+        counts.push_back(std::move(x));
+  }
+  for (const auto& x : counts)
+    write(level::warn, "lines.suppressed",
+          {{"event", x.event}, {"count", x.count}});
 }
 
 bool is_on(level x) {

@@ -9,13 +9,15 @@ namespace forkfleet {
 
 /// Grows when a message changes its fields: CAF carries no names, so peers
 /// of different numbers must not talk.
-inline constexpr uint32_t protocol_number = 1;
+inline constexpr uint32_t protocol_number = 2;
 
 /// A node's first message. Its handle comes beside it.
 struct node_hello {
   uint32_t protocol = protocol_number;
   host_name host = {};
+  std::string identity = {};
   uint64_t incarnation = 0;
+  uint64_t life = 0;
   uint64_t epoch_seen = 0;
   std::string version = {};
   std::string data = {};
@@ -23,6 +25,7 @@ struct node_hello {
   std::string accelerator = {};
   std::string limits = {};
   std::string network = {};
+  std::string confinement = {};
   node_load load = {};
 
   friend bool operator==(const node_hello&, const node_hello&) = default;
@@ -31,8 +34,13 @@ struct node_hello {
     return std::tuple{
       schema::field("protocol", &node_hello::protocol, "Must be the same."),
       schema::field("host", &node_hello::host, "As the fleet file names it."),
+      schema::field("identity", &node_hello::identity,
+                    "Of its data directory: random, made once, kept there."),
       schema::field("incarnation", &node_hello::incarnation,
                     "Grows with each start of the node."),
+      schema::field("life", &node_hello::life,
+                    "Random, of this one start: a copied data directory has "
+                    "the same identity and incarnation."),
       schema::field("epoch_seen", &node_hello::epoch_seen,
                     "The highest coordinator epoch that it obeyed."),
       schema::field("version", &node_hello::version, "Its program's version."),
@@ -45,6 +53,9 @@ struct node_hello {
       schema::field("network", &node_hello::network,
                     "How it can connect sandboxes: namespace with the range "
                     "of their addresses, or user and why no more."),
+      schema::field("confinement", &node_hello::confinement,
+                    "What keeps a VM's process from the host, and what "
+                    "cannot, and why."),
       schema::field("load", &node_hello::load, "What it can take."),
     };
   }
@@ -71,6 +82,7 @@ struct node_welcome {
 struct inventory_page {
   host_name host = {};
   uint64_t incarnation = 0;
+  uint64_t life = 0;
   bool whole = false;
   bool last = false;
   std::vector<sandbox_info> sandboxes = {};
@@ -87,6 +99,7 @@ struct inventory_page {
     return std::tuple{
       schema::field("host", &inventory_page::host, "Whose."),
       schema::field("incarnation", &inventory_page::incarnation, "Which."),
+      schema::field("life", &inventory_page::life, "Of this start."),
       schema::field("whole", &inventory_page::whole,
                     "Part of a full inventory: what it lacks is not there."),
       schema::field("last", &inventory_page::last,
@@ -106,6 +119,7 @@ struct inventory_page {
 struct node_heartbeat {
   host_name host = {};
   uint64_t incarnation = 0;
+  uint64_t life = 0;
   uint64_t sequence = 0;
   node_load load = {};
 
@@ -116,6 +130,7 @@ struct node_heartbeat {
     return std::tuple{
       schema::field("host", &node_heartbeat::host, "Whose."),
       schema::field("incarnation", &node_heartbeat::incarnation, "Which."),
+      schema::field("life", &node_heartbeat::life, "Of this start."),
       schema::field("sequence", &node_heartbeat::sequence, "Counts up."),
       schema::field("load", &node_heartbeat::load, "What it can take."),
     };
@@ -140,6 +155,7 @@ struct heartbeat_ack {
 struct node_events {
   host_name host = {};
   uint64_t incarnation = 0;
+  uint64_t life = 0;
   std::vector<fleet_event> events = {};
 
   friend bool operator==(const node_events&, const node_events&) = default;
@@ -149,6 +165,7 @@ struct node_events {
     return std::tuple{
       schema::field("host", &node_events::host, "Whose."),
       schema::field("incarnation", &node_events::incarnation, "Which."),
+      schema::field("life", &node_events::life, "Of this start."),
       schema::field("events", &node_events::events, "In order."),
     };
   }
@@ -158,6 +175,7 @@ struct node_events {
 struct node_goodbye {
   host_name host = {};
   uint64_t incarnation = 0;
+  uint64_t life = 0;
 
   friend bool operator==(const node_goodbye&, const node_goodbye&) = default;
   static constexpr schema::about about{"node_goodbye",
@@ -166,6 +184,7 @@ struct node_goodbye {
     return std::tuple{
       schema::field("host", &node_goodbye::host, "Whose."),
       schema::field("incarnation", &node_goodbye::incarnation, "Which."),
+      schema::field("life", &node_goodbye::life, "Of this start."),
     };
   }
 };

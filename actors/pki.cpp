@@ -11,6 +11,7 @@
 
 #include "actors/certificate.hpp"
 #include "actors/pki_files.hpp"
+#include "actors/signing_key.hpp"
 
 namespace forkfleet::pki {
 
@@ -224,6 +225,28 @@ status check_validity(const X509* x, const std::string& path) {
 
 } // namespace
 
+/// A node vouches for what it seals with the fleet's key.
+static status pass_signing_key(const fs::path& authority,
+                               const fs::path& into) {
+  const auto key = signing_key::load_or_make(authority / signing_key_file);
+  if (!key)
+    return tl::unexpected(key.error());
+  const auto text = (*key)->pem();
+  if (!text)
+    return tl::unexpected(text.error());
+  const auto path = into / signing_key_file;
+  auto error = std::error_code{};
+  if (!fs::exists(path, error))
+    return write_new(path, *text, 0600);
+  const auto there = signing_key::load(path);
+  if (!there)
+    return tl::unexpected(there.error());
+  if ((*there)->public_key() != (*key)->public_key())
+    return fail(ec::invalid_request,
+                path.string() + ": is another fleet's signing key");
+  return {};
+}
+
 status init(const fs::path& directory, days validity) {
   for (const auto* name : {"ca.key", "ca.crt"})
     if (auto free = refuse_existing(directory / name); !free)
@@ -239,7 +262,10 @@ status init(const fs::path& directory, days validity) {
                   {NID_key_usage, "critical,keyCertSign,cRLSign"},
                   {NID_subject_key_identifier, "hash"}}))
     return openssl_failure("make an authority");
-  return write_pair(directory / "ca", key.get(), made.get());
+  if (auto pair = write_pair(directory / "ca", key.get(), made.get()); !pair)
+    return pair;
+  return signing_key::load_or_make(directory / signing_key_file)
+    .map([](const signing_key_ptr&) {});
 }
 
 expected<tls_material> issue(const fs::path& authority,
@@ -266,7 +292,12 @@ expected<tls_material> issue(const fs::path& authority,
   if (!is_named
       || !finish(made.get(), issuer->get(), issuer_key->get(), plan->more))
     return openssl_failure("make a certificate for " + plan->identity);
-  return write_leaf(into, plan->base, key.get(), made.get(), issuer->get());
+  auto files =
+    write_leaf(into, plan->base, key.get(), made.get(), issuer->get());
+  if (files && what.what == role::node)
+    if (auto passed = pass_signing_key(authority, into); !passed)
+      return tl::unexpected(passed.error());
+  return files;
 }
 
 status check_key_file(const std::string& path) {

@@ -54,15 +54,17 @@ struct issue_request {
   access_role access = access_role::viewer;
 };
 
-/// Makes the authority in `directory` (0700): `ca.crt` and `ca.key` (0600).
-/// Refuses to overwrite either.
+/// Makes the authority in `directory` (0700): `ca.crt` and `ca.key` (0600), and
+/// the fleet's `signing.key` (0600) where it is missing. Refuses to overwrite
+/// the first two.
 status init(const std::filesystem::path& directory,
             days validity = authority_validity);
 
 /// Issues a certificate by the authority in `authority`, into `into` (made
 /// 0700 where it is missing): `<base>.crt`, `<base>.key` (0600) and
 /// `ca.crt`, where base is "coordinator", "node-<host>" or "client-<name>".
-/// Refuses to overwrite. Returns the three paths.
+/// Refuses to overwrite. A node also gets the fleet's `signing.key`. Returns
+/// the three paths.
 expected<tls_material> issue(const std::filesystem::path& authority,
                              const issue_request& what,
                              const std::filesystem::path& into);

@@ -115,6 +115,18 @@ struct sandbox_info {
   }
 };
 
+/// How a snapshot came to the host that has it.
+enum class snapshot_origin : uint8_t { unknown, sealed, imported };
+
+constexpr auto enum_table(snapshot_origin) {
+  using enum snapshot_origin;
+  return std::to_array<schema::enum_entry<snapshot_origin>>({
+    {unknown, "unknown", "by a version that did not keep this"},
+    {sealed, "sealed", "taken of a VM of this host"},
+    {imported, "imported", "out of an archive"},
+  });
+}
+
 /// One sealed snapshot, as its node tells it.
 struct snapshot_info {
   snapshot_tag tag = {};
@@ -135,6 +147,9 @@ struct snapshot_info {
   std::vector<std::string> labels = {};
   std::string note = {};
   sandbox_limits limits = {};
+  snapshot_origin origin = snapshot_origin::unknown;
+  uint64_t sequence = 0;
+  uint64_t revision = 0;
   std::string subject = {};
 
   friend bool operator==(const snapshot_info&, const snapshot_info&) = default;
@@ -172,6 +187,14 @@ struct snapshot_info {
       schema::field("note", &snapshot_info::note, "What people say of it."),
       schema::field("limits", &snapshot_info::limits,
                     "What its source was limited to: a child is, too."),
+      schema::field("origin", &snapshot_info::origin,
+                    "How it came to its host."),
+      schema::field("sequence", &snapshot_info::sequence,
+                    "Its place in the order in which its host got its "
+                    "snapshots, whatever the clock said; 0: not known."),
+      schema::field("revision", &snapshot_info::revision,
+                    "Of what is told here with its labels and its note: a "
+                    "greater one is newer. It counts from its node's start."),
       schema::field("subject", &snapshot_info::subject,
                     "Who asked for it; empty: nobody knows any more."),
     };

@@ -144,6 +144,8 @@ struct import_request {
   host_name host = {};
   snapshot_tag tag = {};
   milliseconds deadline{0};
+  bool accept_unsigned = false;
+  std::string trusted_key = {};
   uint64_t epoch = 0;
 
   friend bool operator==(const import_request&,
@@ -163,6 +165,11 @@ struct import_request {
                     "The snapshot's name; the archive's own when empty."),
       schema::field("deadline_ms", &import_request::deadline,
                     "Time left; 0 takes the fleet's."),
+      schema::field("accept_unsigned", &import_request::accept_unsigned,
+                    "Whether an archive is taken that no key vouches for."),
+      schema::field("trusted_key", &import_request::trusted_key,
+                    "A public key, 64 hex digits, that is believed for this "
+                    "one archive beside the fleet's own."),
       schema::field("epoch", &import_request::epoch, "The coordinator's epoch.",
                     schema::need::optional, schema::access::internal),
     };
@@ -178,6 +185,8 @@ struct archive_report {
   uint64_t bytes = 0;
   uint64_t stored_bytes = 0;
   microseconds elapsed{0};
+  std::string signature = {};
+  std::vector<std::string> contract = {};
 
   friend bool operator==(const archive_report&,
                          const archive_report&) = default;
@@ -196,6 +205,10 @@ struct archive_report {
                     "The archive's size."),
       schema::field("elapsed_us", &archive_report::elapsed,
                     "How long it took."),
+      schema::field("signature", &archive_report::signature,
+                    "Who vouches for the snapshot."),
+      schema::field("contract", &archive_report::contract,
+                    "What a child of it would run: KEY=VALUE each."),
     };
   }
 };
@@ -285,6 +298,8 @@ struct inspect_report {
   bool is_read = false;
   bool is_due = false;
   std::string retention = {};
+  std::string signature = {};
+  std::vector<std::string> contract = {};
 
   friend bool operator==(const inspect_report&,
                          const inspect_report&) = default;
@@ -305,6 +320,10 @@ struct inspect_report {
       schema::field("retention", &inspect_report::retention,
                     "Why the retention keeps it or will remove it; empty: "
                     "there are no rules."),
+      schema::field("signature", &inspect_report::signature,
+                    "Who vouches for the snapshot."),
+      schema::field("contract", &inspect_report::contract,
+                    "What a child of it runs: KEY=VALUE each."),
     };
   }
 };

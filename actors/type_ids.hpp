@@ -7,6 +7,7 @@
 #include <caf/type_id.hpp>
 #include <caf/typed_actor.hpp>
 
+#include "actors/doctor_protocol.hpp"
 #include "actors/exec_protocol.hpp"
 #include "actors/fsck_protocol.hpp"
 #include "actors/membership_protocol.hpp"
@@ -43,7 +44,9 @@ using upkeep_api = caf::typed_actor<
   caf::replies_to<fsck_request>::with<fsck_report>,
   // Put a sandbox back to a snapshot; give a child its source's name.
   caf::replies_to<rollback_request>::with<restore_report>,
-  caf::replies_to<promote_request>::with<restore_report>>;
+  caf::replies_to<promote_request>::with<restore_report>,
+  // Tell what a host can do, what it cannot, and how to mend that.
+  caf::replies_to<doctor_request>::with<doctor_report>>;
 
 /// What a NODE answers to the COORDINATOR.
 using node_actor = caf::typed_actor<
@@ -108,4 +111,6 @@ CAF_BEGIN_TYPE_ID_BLOCK(forkfleet, first_custom_type_id)
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::fsck_report))
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::rollback_request))
   CAF_ADD_TYPE_ID(forkfleet, (forkfleet::promote_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::doctor_request))
+  CAF_ADD_TYPE_ID(forkfleet, (forkfleet::doctor_report))
 CAF_END_TYPE_ID_BLOCK(forkfleet)

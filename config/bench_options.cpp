@@ -161,6 +161,33 @@ verb_entry floor_verb() {
   return result;
 }
 
+verb_entry soak_verb() {
+  auto result = verb_entry{
+    .path = "soak",
+    .summary = "Branch guests that make it hard, by every method, and check "
+               "every snapshot.",
+    .options = {{.name = "memory",
+                 .kind = value_kind::bytes,
+                 .doc = "The guests' memory.",
+                 .initial = "192MiB"},
+                number_option("rate", "MiB that a guest dirties each second.",
+                              "40", 4096),
+                number_option("check",
+                              "So many snapshots are restored and checked.",
+                              "300", 100000),
+                limit_option("40m"),
+                results_option()},
+    .examples = {"forkfleet bench soak",
+                 "forkfleet bench soak --check 50 --limit 10m"},
+    .details = "The guests have two processors, read a disk past all page "
+               "caches, and zero, free and exchange pages; some share their "
+               "memory. Snapshots that are wrong on purpose must be found "
+               "out."};
+  for (auto& x : guest_options())
+    result.options.push_back(std::move(x));
+  return result;
+}
+
 verb_entry fork_verb() {
   auto result = verb_entry{
     .path = "fork",
@@ -207,7 +234,8 @@ const command_line& bench_command_line() {
     .name = "forkfleet-bench",
     .summary = "Measures forkfleet's snapshot engine on this machine.",
     .version = FORKFLEET_VERSION,
-    .verbs = {chain_verb(), pause_verb(), floor_verb(), fork_verb()}};
+    .verbs = {chain_verb(), pause_verb(), floor_verb(), soak_verb(),
+              fork_verb()}};
   return program;
 }
 

@@ -10,7 +10,7 @@
 
 namespace forkfleet::config {
 
-/// The verbs of forkfleet-bench: chain, pause, floor, fork.
+/// The verbs of forkfleet-bench: chain, pause, floor, soak, fork.
 const command_line& bench_command_line();
 
 /// What was given, as the words that mean the same: the verb, then its

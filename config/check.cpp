@@ -24,6 +24,7 @@ constexpr uint64_t kept_min = 100;
 constexpr uint64_t kept_max = 1'000'000;
 constexpr uint64_t branch_slots_max = 64;
 constexpr uint64_t branch_queue_max = 1024;
+constexpr std::size_t images_max = 256;
 constexpr uint64_t chain_depth_max = 256;
 constexpr uint64_t unwritten_bytes_max = 1ull << 40;
 constexpr std::size_t fleet_name_length_max = 64;
@@ -136,6 +137,8 @@ void check_hosts(checker& run) {
     run.range(path + ".branch_slots", host.branch_slots, 1, branch_slots_max);
     run.range(path + ".branch_queue", host.branch_queue, 0, branch_queue_max);
     check_archives(run, host, path);
+    if (host.images.size() > images_max)
+      run.report(path + ".images", fmt::format("has more than {}", images_max));
     const auto [first, is_new] = seen.emplace(host.name.value, i);
     if (!is_new && !host.name.empty())
       run.report(path + ".name",

@@ -3,6 +3,7 @@
 
 #include "actors/schema/units.hpp"
 #include "config/check.hpp"
+#include "config/uid_range.hpp"
 
 namespace forkfleet::config {
 
@@ -10,6 +11,8 @@ namespace {
 
 constexpr uint64_t reserve_max = 1ull << 40;
 constexpr uint64_t overcommit_most = 10'000;
+constexpr uint64_t console_least = 64ull << 10;
+constexpr uint64_t console_most = 1ull << 30;
 
 /// Beside the guest's memory: for QEMU itself.
 constexpr uint64_t room_for_vmm = 64ull << 20;
@@ -50,6 +53,14 @@ void check_room(checker& run, const sandbox_section& x,
              "the kernel would kill the VM");
 }
 
+/// Two hosts of one machine keep apart by themselves: a user that a process
+/// has is given to no VM.
+void check_users(checker& run, std::size_t i) {
+  if (const auto range = parse_uid_range(run.fleet.hosts[i].vm_uids); !range)
+    run.report(fmt::format("hosts[{}].vm_uids", i), range.error().message,
+               "such as 4000000000-4000999999");
+}
+
 } // namespace
 
 void check_limits(checker& run) {
@@ -63,6 +74,14 @@ void check_limits(checker& run) {
   run.range("limits.memory_overcommit", x.memory_overcommit, 0,
             overcommit_most);
   run.range("limits.child_growth", x.child_growth, 1, 100);
+  if (x.console.value < console_least || x.console.value > console_most)
+    run.report("limits.console",
+               fmt::format("must be {} to {}, not {}",
+                           schema::format_bytes(console_least),
+                           schema::format_bytes(console_most),
+                           schema::format_bytes(x.console.value)));
+  for (std::size_t i = 0; i < run.fleet.hosts.size(); ++i)
+    check_users(run, i);
   for (std::size_t i = 0; i < run.fleet.sandboxes.size(); ++i) {
     const auto path = fmt::format("sandboxes[{}]", i);
     check_one(run, run.fleet.sandboxes[i].limits, path + ".limits");

@@ -204,8 +204,10 @@ struct host_section {
   uint64_t branch_slots = 2;
   uint64_t branch_queue = 64;
   std::string archives = {};
+  std::vector<std::string> images = {};
   std::string cgroup = {};
   std::string network_range = {};
+  std::string vm_uids = "4000000000-4000999999";
   tls_files tls = {};
 
   friend bool operator==(const host_section&, const host_section&) = default;
@@ -228,6 +230,10 @@ struct host_section {
       field("archives", &host_section::archives,
             "Where exported snapshots go and imported ones come from; "
             "default: <data>/archives."),
+      field("images", &host_section::images,
+            "Kernels, initial RAM disks and disks that children of imported "
+            "snapshots may use, beside those of this host's sandboxes; they "
+            "are told by their content. At most 256."),
       field("cgroup", &host_section::cgroup,
             "A cgroup v2 directory that is the node's own, with no processes "
             "in it; default: the one that the node runs in."),
@@ -235,6 +241,10 @@ struct host_section {
             "CIDR of /8 to /30: where its sandboxes get their addresses from, "
             "two for each; not known beyond this host. Default: a /20 of "
             "10.213.0.0/16 by its place in this list."),
+      field("vm_uids", &host_section::vm_uids,
+            "FIRST-LAST: where the node runs as root, each of its VMs gets a "
+            "user and group of its own out of these; none: VMs run as the "
+            "node's user. Default: 4000000000-4000999999."),
       field("tls", &host_section::tls,
             "Its certificates; needed unless the coordinator is loopback."),
     };
@@ -245,6 +255,7 @@ struct fleet_file {
   uint64_t version = 1;
   std::string name = "fleet";
   std::string state = {};
+  std::string signing_key = {};
   coordinator_section coordinator = {};
   tls_files client_tls = {};
   branch_section branch = {};
@@ -268,6 +279,10 @@ struct fleet_file {
             "otherwise; relative paths start at the fleet file's directory. "
             "Default: /var/lib/forkfleet/<name> for root, else "
             "$XDG_STATE_HOME/forkfleet/<name>."),
+      field("signing_key", &fleet_file::signing_key,
+            "The fleet's key that vouches for snapshots and archives. Default: "
+            "signing.key beside the host's TLS key, else in state, where it is "
+            "made."),
       field("coordinator", &fleet_file::coordinator,
             "The program that routes."),
       field("client_tls", &fleet_file::client_tls,

@@ -67,6 +67,7 @@ struct limits_section {
   uint64_t children_per_snapshot = 0;
   uint64_t lineage_depth = 0;
   byte_size source_bytes{0};
+  byte_size console{16ull << 20};
 
   friend bool operator==(const limits_section&,
                          const limits_section&) = default;
@@ -96,6 +97,9 @@ struct limits_section {
       field("source_bytes", &limits_section::source_bytes,
             "What all snapshots of one sandbox may take on the disk before "
             "one more is taken; 0B: any number."),
+      field("console", &limits_section::console,
+            "What is kept on the disk of each VM's console output, the last "
+            "of it; 64KiB to 1GiB."),
     };
   }
 };

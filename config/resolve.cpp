@@ -51,6 +51,7 @@ std::string default_range(std::size_t host) {
 
 void for_each_path(fleet_file& fleet, const visitor& visit) {
   visit("state", fleet.state);
+  visit("signing_key", fleet.signing_key);
   visit("coordinator.data", fleet.coordinator.data);
   visit_tls(fleet.coordinator.tls, "coordinator.tls", visit);
   visit_tls(fleet.client_tls, "client_tls", visit);
@@ -58,6 +59,8 @@ void for_each_path(fleet_file& fleet, const visitor& visit) {
     const auto where = fmt::format("hosts[{}]", i);
     visit(where + ".data", fleet.hosts[i].data);
     visit(where + ".archives", fleet.hosts[i].archives);
+    for (std::size_t j = 0; j < fleet.hosts[i].images.size(); ++j)
+      visit(fmt::format("{}.images[{}]", where, j), fleet.hosts[i].images[j]);
     visit(where + ".cgroup", fleet.hosts[i].cgroup);
     visit_tls(fleet.hosts[i].tls, where + ".tls", visit);
   }

@@ -76,6 +76,7 @@ using errand_promise =
                caf::typed_response_promise<file_report>,
                caf::typed_response_promise<console_report>,
                caf::typed_response_promise<fsck_report>,
+               caf::typed_response_promise<doctor_report>,
                caf::typed_response_promise<restore_report>>;
 
 /// A request other than a branch or a restore that its node has not

@@ -48,6 +48,8 @@ caf::result<restore_report> on_promote(coordinator_pointer self,
 /// Passed to the host that the client names, too.
 caf::result<fsck_report> on_fsck(coordinator_pointer self,
                                  const fsck_request& request);
+caf::result<doctor_report> on_doctor(coordinator_pointer self,
+                                     const doctor_request& request);
 
 /// Access to a guest: passed to the host that has the sandbox.
 caf::result<exec_report> on_exec(coordinator_pointer self,

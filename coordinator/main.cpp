@@ -10,6 +10,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
 
+#include "actors/descriptors.hpp"
 #include "actors/directory_lock.hpp"
 #include "actors/durable_counter.hpp"
 #include "actors/durable_file.hpp"
@@ -153,6 +154,7 @@ int serve(program_parts parts, coordinator_settings settings) {
 } // namespace
 
 int main(int argc, char** argv) {
+  raise_descriptor_limit();
   auto signals = signal_gate{};
   const auto given = config::parse(program, {argv + 1, argv + argc});
   if (!given)

@@ -122,7 +122,7 @@ caf::result<node_welcome> on_hello(coordinator_pointer self,
 caf::result<done> on_inventory(coordinator_pointer self,
                                const inventory_page& page) {
   auto& st = self->state;
-  if (auto good = st.nodes.admit(page.host, page.incarnation); !good)
+  if (auto good = st.nodes.admit(page.host, page.incarnation, page.life); !good)
     return to_caf_error(good.error());
   tell_problems(self, st.names.apply(page));
   for (const auto& told : page.operations)
@@ -146,7 +146,7 @@ heartbeat_ack on_heartbeat(coordinator_pointer self,
 caf::result<done> on_node_events(coordinator_pointer self,
                                  const node_events& told) {
   auto& st = self->state;
-  if (auto good = st.nodes.admit(told.host, told.incarnation); !good)
+  if (auto good = st.nodes.admit(told.host, told.incarnation, told.life); !good)
     return to_caf_error(good.error());
   for (auto event : told.events) {
     event.host = told.host;
@@ -159,8 +159,11 @@ caf::result<done> on_node_events(coordinator_pointer self,
 caf::result<done> on_goodbye(coordinator_pointer self,
                              const node_goodbye& goodbye) {
   auto& st = self->state;
-  if (auto good = st.nodes.admit(goodbye.host, goodbye.incarnation); !good)
+  if (auto good =
+        st.nodes.admit(goodbye.host, goodbye.incarnation, goodbye.life);
+      !good)
     return to_caf_error(good.error());
+  st.nodes.leave(goodbye.host);
   lose(self, goodbye.host, "node.left", "it was stopped");
   return done{};
 }

@@ -9,9 +9,17 @@ namespace forkfleet {
 
 namespace {
 
+/// A node that was lost may live behind a broken network: so many timeouts
+/// after it was last heard, its name is another's to take.
+constexpr int hold_timeouts = 3;
+
+/// An identity is shorter, and stands in answers and lists.
+constexpr std::size_t identity_length_max = 64;
+
 node_info info_of(const node_hello& hello) {
   return {.host = hello.host,
           .state = node_state::up,
+          .identity = hello.identity,
           .incarnation = hello.incarnation,
           .version = hello.version,
           .data = hello.data,
@@ -19,6 +27,7 @@ node_info info_of(const node_hello& hello) {
           .accelerator = hello.accelerator,
           .limits = hello.limits,
           .network = hello.network,
+          .confinement = hello.confinement,
           .load = hello.load};
 }
 
@@ -43,7 +52,13 @@ expected<join_kind> node_table::join(const node_hello& hello, time_point now) {
                 fmt::format("host '{}' is not in the fleet file; add it and "
                             "restart the coordinator",
                             hello.host.value));
+  if (hello.identity.size() > identity_length_max)
+    return fail(ec::invalid_request,
+                fmt::format("the identity of host '{}' is longer than {}",
+                            hello.host.value, identity_length_max));
   auto& node = found->second;
+  if (auto fine = check_identity(node, hello, now); !fine)
+    return tl::unexpected<failure>(fine.error());
   const uint64_t known = node.info.incarnation;
   if (node.is_up && hello.incarnation < known)
     return fail(ec::not_permitted,
@@ -54,12 +69,44 @@ expected<join_kind> node_table::join(const node_hello& hello, time_point now) {
   if (node.is_up)
     kind = hello.incarnation == known ? join_kind::again : join_kind::replaced;
   node.info = info_of(hello);
+  node.life = hello.life;
+  node.has_left = false;
   node.is_up = true;
   node.heard = now;
   return kind;
 }
 
-status node_table::admit(const host_name& host, uint64_t incarnation) const {
+/// The same data directory has one node at a time, by its lock; its next start
+/// has a higher incarnation. What has the same one is a copy.
+status node_table::check_identity(const entry& x, const node_hello& hello,
+                                  time_point now) const {
+  const auto held_until = x.heard + hold_timeouts * limits_.node_timeout;
+  const bool is_held = x.is_up || (!x.has_left && now < held_until);
+  if (!is_held)
+    return {};
+  const auto& known = x.info;
+  if (hello.identity != known.identity)
+    return fail(
+      ec::not_permitted,
+      fmt::format("host '{}' has another node{}: identity {} in {}, this one "
+                  "is {} in {}; stop one of them, or give it a host name of "
+                  "its own in the fleet file",
+                  hello.host.value,
+                  x.is_up ? "" : ", which was lost a moment ago",
+                  known.identity, known.data, hello.identity, hello.data));
+  if (hello.incarnation == known.incarnation && hello.life != x.life)
+    return fail(
+      ec::not_permitted,
+      fmt::format("host '{}' has a node of this same identity {} and "
+                  "incarnation {}: one of the data directories {} and {} is a "
+                  "copy; stop its node, and remove the file 'identity' in it",
+                  hello.host.value, known.identity, known.incarnation,
+                  known.data, hello.data));
+  return {};
+}
+
+status node_table::admit(const host_name& host, uint64_t incarnation,
+                         uint64_t life) const {
   const auto found = nodes_.find(host);
   if (found == nodes_.end())
     return fail(ec::not_permitted,
@@ -69,6 +116,10 @@ status node_table::admit(const host_name& host, uint64_t incarnation) const {
     return fail(
       ec::not_permitted,
       fmt::format("host '{}' has a newer node; stop this one", host.value));
+  if (node.is_up && incarnation == node.info.incarnation && life != node.life)
+    return fail(
+      ec::not_permitted,
+      fmt::format("host '{}' has another node; stop this one", host.value));
   if (!node.is_up || incarnation != node.info.incarnation)
     return fail(ec::not_ready,
                 fmt::format("host '{}' must say hello first", host.value));
@@ -76,7 +127,7 @@ status node_table::admit(const host_name& host, uint64_t incarnation) const {
 }
 
 bool node_table::hear(const node_heartbeat& beat, time_point now) {
-  if (!admit(beat.host, beat.incarnation))
+  if (!admit(beat.host, beat.incarnation, beat.life))
     return false;
   auto& node = nodes_.at(beat.host);
   node.heard = std::max(node.heard, now);
@@ -95,6 +146,13 @@ bool node_table::lose(const host_name& host) {
     return false;
   found->second.is_up = false;
   return true;
+}
+
+void node_table::leave(const host_name& host) {
+  if (const auto found = nodes_.find(host); found != nodes_.end()) {
+    found->second.is_up = false;
+    found->second.has_left = true;
+  }
 }
 
 std::vector<host_name> node_table::sweep(time_point now) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pure: the nodes of the fleet, what they can take, and when each was last
-// heard. Says who is up, late or down; holds no handles.
+// heard. Says who is up, late or down; holds no handles. A host's name belongs
+// to one node at a time: it is told by the identity of its data directory and
+// by the random number of its start, never by a counter alone.
 #pragma once
 
 #include <chrono>
@@ -32,13 +34,16 @@ public:
   node_table(const std::vector<host_name>& expected, node_limits limits);
 
   /// Takes a hello. Refuses with not_permitted another protocol number, a
-  /// host that is not in the fleet file, and an older incarnation than the
-  /// one that is up.
+  /// host that is not in the fleet file, an older incarnation than the one
+  /// that is up, and a node of another data directory, or of a copy of it,
+  /// while the first is up or was lost too lately to be known dead.
   expected<join_kind> join(const node_hello& hello, time_point now);
 
-  /// Whether this incarnation is the one that is up. not_ready asks the
-  /// node to say hello; not_permitted tells an old one that it was replaced.
-  status admit(const host_name& host, uint64_t incarnation) const;
+  /// Whether this start of this incarnation is the one that is up. not_ready
+  /// asks the node to say hello; not_permitted tells one that is not taken
+  /// for this host's node any more.
+  status admit(const host_name& host, uint64_t incarnation,
+               uint64_t life) const;
 
   /// Takes a sign of life. False: the node must say hello (again).
   bool hear(const node_heartbeat& beat, time_point now);
@@ -46,9 +51,12 @@ public:
   /// Notes that the node told its whole inventory.
   void set_inventoried(const host_name& host);
 
-  /// The node is gone: its connection broke or it left. Returns false when
-  /// it was not up.
+  /// The node does not answer: its connection broke. It may live all the
+  /// same, so its name stays its own for a while. False: it was not up.
   bool lose(const host_name& host);
+
+  /// The node has left on purpose: its name is free.
+  void leave(const host_name& host);
 
   /// Hosts whose silence has made them down since the last call; they are
   /// lost.
@@ -76,11 +84,15 @@ private:
   struct entry {
     node_info info = {};
     bool is_up = false;
+    uint64_t life = 0;
+    bool has_left = true;        // or was never there: nobody has the name
     bool is_inventoried = false; // once is enough
     time_point heard = {};       // holds a meaning once it has joined
   };
 
   node_info describe(const entry& x, time_point now) const;
+  status check_identity(const entry& x, const node_hello& hello,
+                        time_point now) const;
 
   std::map<host_name, entry> nodes_; // exactly the expected hosts
   node_limits limits_;

@@ -38,6 +38,7 @@ const std::vector<permission>& permissions() {
     looks<operation_query>(),
     looks<inspect_request>(),
     looks<console_request>(),
+    looks<doctor_request>(),
     // These read whole snapshots, at the cost of the host's disk.
     changes<verify_request>(operate),
     changes<compare_request>(operate),

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "actors/labels.hpp"
+#include "actors/signing_key.hpp"
 #include "coordinator/settings.hpp"
 
 namespace forkfleet {
@@ -144,6 +145,9 @@ status complete(import_request& request, milliseconds deadline) {
   if (!request.tag.empty())
     if (auto good = check_id(request.tag); !good)
       return good;
+  if (!request.trusted_key.empty() && !is_public_key(request.trusted_key))
+    return fail(ec::invalid_request,
+                "trusted_key: a public key is 64 lower-case hex digits");
   return complete_deadline(request.deadline, deadline);
 }
 
@@ -170,6 +174,10 @@ status check_name(const sandbox_id& id) {
 
 status check_name(const snapshot_tag& tag) {
   return check_id(tag);
+}
+
+status check_name(const host_name& host) {
+  return check_id(host);
 }
 
 status check_name(const operation_id& operation) {

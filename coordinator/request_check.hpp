@@ -40,6 +40,7 @@ status check_request(const annotate_request& request);
 /// invalid_request unless the name is set and safe.
 status check_name(const sandbox_id& id);
 status check_name(const snapshot_tag& tag);
+status check_name(const host_name& host);
 status check_name(const operation_id& operation);
 
 } // namespace forkfleet

@@ -20,6 +20,9 @@ constexpr milliseconds cancel_limit{5000};
 /// How long a node may look at its host, and repair it.
 constexpr milliseconds fsck_limit{300'000};
 
+/// How long a node may take to tell what its host can do.
+constexpr milliseconds doctor_limit{30'000};
+
 /// What there is to say to someone who cancels what has ended.
 done told_ended(const ledger_entry& entry) {
   const auto& outcome = entry.branch.outcome;
@@ -71,6 +74,17 @@ caf::result<Reply> pass_to_holder(coordinator_pointer self, Request request) {
         if (x)
           x->host = host;
     });
+}
+
+/// Its name, and that it is in the fleet file.
+status check_host(coordinator_pointer self, const host_name& host) {
+  if (auto good = check_name(host); !good)
+    return good;
+  if (!self->state.nodes.is_expected(host))
+    return fail(ec::invalid_request, fmt::format("host '{}' is not in the "
+                                                 "fleet file",
+                                                 host.value));
+  return {};
 }
 
 /// Can be asked for at once; the node's inventory completes it.
@@ -175,10 +189,8 @@ caf::result<archive_report> on_import(coordinator_pointer self,
   auto& st = self->state;
   if (auto good = complete(request, st.settings.deadline); !good)
     return to_caf_error(good.error());
-  if (!st.nodes.is_expected(request.host))
-    return to_caf_error(
-      ec::invalid_request,
-      fmt::format("host '{}' is not in the fleet file", request.host.value));
+  if (auto good = check_host(self, request.host); !good)
+    return to_caf_error(good.error());
   if (auto free = check_free(st.names, request.tag, untold(self)); !free)
     return to_caf_error(free.error());
   if (auto taken = st.ledger.name_taken(request.tag))
@@ -193,14 +205,18 @@ caf::result<archive_report> on_import(coordinator_pointer self,
     });
 }
 
+caf::result<doctor_report> on_doctor(coordinator_pointer self,
+                                     const doctor_request& request) {
+  if (auto good = check_host(self, request.host); !good)
+    return to_caf_error(good.error());
+  return run_errand<doctor_report>(self, request.host, request, doctor_limit,
+                                   [](const expected<doctor_report>&) {});
+}
+
 caf::result<fsck_report> on_fsck(coordinator_pointer self,
                                  const fsck_request& request) {
-  if (auto good = check_name(sandbox_id{request.host.value}); !good)
+  if (auto good = check_host(self, request.host); !good)
     return to_caf_error(good.error());
-  if (!self->state.nodes.is_expected(request.host))
-    return to_caf_error(
-      ec::invalid_request,
-      fmt::format("host '{}' is not in the fleet file", request.host.value));
   log::info("fsck.asked", {{"host", request.host}, {"repair", request.repair}});
   return run_errand<fsck_report>(self, request.host, request, fsck_limit,
                                  [](const expected<fsck_report>&) {});

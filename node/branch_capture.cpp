@@ -95,6 +95,7 @@ status branch_capture::open_way() {
   const auto estimate = context_.vmm->estimate(capture_, record_.until());
   if (!estimate)
     return tl::unexpected(estimate.error());
+  expected_bytes_ = estimate->bytes;
   if (auto staged = stage_files(*estimate); !staged)
     return staged;
   record_.explain(way().reason);
@@ -108,8 +109,15 @@ status branch_capture::flatten_base() {
     return !record_.check_cancel() || context_.now() >= record_.until();
   });
   record_.report().delayed += record_.since(start);
-  if (auto fine = check_time(); !fine)
+  if (auto fine = record_.check_cancel(); !fine)
     return fine;
+  if (!flat && !check_time())
+    return fail(ec::deadline_exceeded,
+                "while the chain of " + plan_.base.tag.value + ", which has "
+                  + std::to_string(plan_.base.depth)
+                  + " diffs, was flattened; the guest never stood still. The "
+                    "node flattens it in the background: ask again later, "
+                    "with a longer deadline, or for mode auto");
   return flat;
 }
 
@@ -147,6 +155,28 @@ void branch_capture::note_reservation(const reservation& x) {
                    "pause");
 }
 
+/// About as many as the branch takes on the disk.
+uint64_t branch_capture::needed_bytes() const {
+  const auto memory_bytes = record_.report().memory_bytes;
+  const bool is_whole = plan_.ways.empty() || way().form == memory_form::flat;
+  return vmstate_guess
+         + (is_whole ? memory_bytes : std::min(memory_bytes, expected_bytes_));
+}
+
+void branch_capture::note_missing() {
+  auto& report = record_.report();
+  const bool is_full = report.outcome.code == ec::disk_full
+                       || report.outcome.code == ec::quota_exceeded;
+  if (!is_full || report.missing_bytes > 0)
+    return;
+  // What is free can be enough by its number and still not do: the file
+  // system needs some for itself, and a quota is not seen in it.
+  const auto needed = needed_bytes();
+  const auto free = context_.store->free_bytes();
+  report.missing_bytes =
+    needed > free ? needed - free : uint64_t{guest_page_bytes};
+}
+
 bool branch_capture::has_alternative() const {
   // What copies changes cannot be outdone by another that does.
   return way().is_tracked
@@ -159,7 +189,8 @@ bool branch_capture::has_alternative() const {
 status branch_capture::approach() {
   auto budget = pause_budget{{.pause = record_.report().max_pause,
                               .touches_storage = plan_.vm.pause_touches_storage,
-                              .has_alternative = has_alternative()}};
+                              .has_alternative = has_alternative(),
+                              .longest = context_.policy.pause_max}};
   is_prepared_ = true;
   auto forecast = context_.vmm->prepare(capture_, record_.until());
   while (forecast) {
@@ -172,11 +203,11 @@ status branch_capture::approach() {
     switch (advice.step) {
       case budget_step::go:
         if (is_marked_)
-          return {};
+          return pause_now(budget);
         if (auto marked = mark_pause(); !marked)
           return marked;
         if (!forecast->can_refine)
-          return {};
+          return pause_now(budget);
         // The guest went on while the mark was written.
         forecast = context_.vmm->refine(record_.until());
         break;
@@ -185,12 +216,20 @@ status branch_capture::approach() {
         forecast = refine_after(advice.delay);
         break;
       case budget_step::change:
+        context_.vmm->refused();
         return change_way(budget.refusal());
       case budget_step::refuse:
+        context_.vmm->refused();
         return tl::unexpected(budget.refusal());
     }
   }
   return tl::unexpected(forecast.error());
+}
+
+status branch_capture::pause_now(const pause_budget& budget) {
+  if (auto warning = budget.warning(); !warning.empty())
+    record_.warn(std::move(warning));
+  return {};
 }
 
 void branch_capture::note_forecast(const capture_forecast& forecast) {

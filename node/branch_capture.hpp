@@ -29,6 +29,10 @@ public:
   /// pause_too_long, cancelled, deadline_exceeded, those of VM and store.
   status approach();
 
+  /// Adds to a report of a full disk how many bytes are missing, whichever
+  /// write it was that failed.
+  void note_missing();
+
   /// Ends what is left of it: the driver's capture, unless it is committed,
   /// and the open files.
   void close();
@@ -47,6 +51,8 @@ private:
   void note_forecast(const capture_forecast& forecast);
   status check_time() const;
   status mark_pause();
+  status pause_now(const pause_budget& budget);
+  uint64_t needed_bytes() const;
   expected<capture_forecast> refine_after(microseconds delay);
   status change_way(const failure& why);
   void wait(microseconds delay);
@@ -58,8 +64,9 @@ private:
   std::size_t way_ = 0;
   capture_plan capture_ = {};
   staging_ptr staging_ = {};
-  bool is_prepared_ = false; // the driver holds a capture in progress
-  bool is_marked_ = false;   // in the journal
+  uint64_t expected_bytes_ = 0; // of the estimate; 0: none was made
+  bool is_prepared_ = false;    // the driver holds a capture in progress
+  bool is_marked_ = false;      // in the journal
 };
 
 } // namespace forkfleet

@@ -11,7 +11,7 @@ void find_tracked_base(const branch_context& context, mode_question& question) {
     question.base_obstacle = "no snapshot is known that its changes count from";
     return;
   }
-  question.base = context.store->find_root(root);
+  question.base = context.store->find_base(root, context.parent);
   if (question.base.tag.empty())
     question.base_obstacle =
       "the snapshot that its changes count from is not there any more";

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "node/branch_capture.hpp"
+#include "node/branch_cleanup.hpp"
 #include "node/branch_record.hpp"
 
 namespace forkfleet {
@@ -53,10 +54,10 @@ private:
 
   bool reserve() {
     return calm(stage::reserve, [this]() -> status {
+      record_.report().memory_bytes = context_.vmm->describe().memory_bytes;
       if (auto intent = context_.journal->open(request_); !intent)
         return intent;
       is_journaled_ = true;
-      record_.report().memory_bytes = context_.vmm->describe().memory_bytes;
       return capture_.open();
     });
   }
@@ -70,7 +71,11 @@ private:
   /// hide a paused guest.
   void stand_still() {
     const auto [start, runs] = pass_window();
-    record_.report().pause = record_.since(start);
+    auto& pause = record_.report().pause;
+    pause = record_.since(start);
+    // The guest may have run on for a part of the window, or for all of it.
+    if (const auto stood = context_.vmm->stood())
+      pause = std::min(pause, *stood);
     // A guest that may still stand is the first care of the next life.
     if (runs)
       note_mark(context_.journal->mark_pause(request_.operation, false));
@@ -131,8 +136,6 @@ private:
     report.method = captured.method;
     record_.explain(captured.reason);
     report.vmm_pause = captured.vmm_pause;
-    if (captured.stood.count() > 0)
-      report.pause = std::min(report.pause, captured.stood);
     report.written_bytes = captured.written_bytes;
     report.vmstate_bytes = captured.vmstate_bytes;
     report.residual_bytes = captured.residual_bytes;
@@ -176,14 +179,24 @@ private:
   void conclude() {
     auto& report = record_.report();
     capture_.close();
+    if (report.outcome)
+      capture_.note_missing();
     if (report.outcome && is_journaled_)
-      context_.store->discard(request_.operation);
+      clean_up();
     report.total = record_.since(context_.arrival);
     std::ignore = fault_point("stage.report");
     keep_report();
     if (!snapshot_.tag.empty())
       record_.tell("snapshot.sealed", snapshot_.root_hash, report.pause);
     record_.tell("branch.ended", to_string(report.outcome), report.total);
+  }
+
+  /// Resuming was tried where it was paused.
+  void clean_up() {
+    auto result = branch_result{std::move(record_.report()), {}};
+    clean_up_branch(context_, guest_after::runs, record_.until(), result);
+    record_.report() = std::move(result.report);
+    snapshot_ = std::move(result.snapshot);
   }
 
   /// A cancelled one must answer the same after this node's death, even when

@@ -61,21 +61,29 @@ host_answer start_child(const node_services& services,
   return start_vm(services, child, leash_pid, std::move(*files), until);
 }
 
-host_answer identify_child(const node_services& services,
-                           const sandbox_record& child, const vmm_ptr& vm,
-                           const identity_plan& plan, deadline_point until) {
+host_answer ask_guest(const sandbox_record& child, const vmm_ptr& vm,
+                      const identity_plan& plan, const wall_clock& wall,
+                      deadline_point until) {
   const auto socket = vm->describe().agent;
-  auto receipt = expected<identity_receipt>{
-    fail(ec::unsupported,
-         "snapshot " + child.parent.value
-           + " is of a guest without an agent: its children are started, "
-             "never ready (guest_agent in the fleet file)")};
-  if (!socket.empty())
-    receipt = give_identity(socket, plan, until);
-  if (receipt)
-    return {.vmm = vm, .identity = *receipt};
+  if (socket.empty())
+    return {.outcome = {ec::unsupported,
+                        "snapshot " + child.parent.value
+                          + " is of a guest without an agent: its children "
+                            "are started, never ready (guest_agent in the "
+                            "fleet file)"}};
+  auto receipt = give_identity(socket, plan, wall, until);
+  if (!receipt)
+    return {.outcome = receipt.error()};
+  return {.vmm = vm, .identity = *receipt};
+}
+
+host_answer end_nameless(const node_services& services,
+                         const sandbox_record& child, const vmm_ptr& vm,
+                         const host_answer& asked) {
   const bool is_gone = end_child(services, child, *vm);
-  return {.outcome = receipt.error(), .vmm = is_gone ? vmm_ptr{} : vm};
+  return {.outcome = asked.outcome,
+          .vmm = is_gone ? vmm_ptr{} : vm,
+          .is_left = !is_gone};
 }
 
 bool end_child(const node_services& services, const sandbox_record& child,

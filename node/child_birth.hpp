@@ -18,10 +18,18 @@ host_answer start_child(const node_services& services,
                         const sandbox_record& record, int leash_pid,
                         deadline_point until, const caf::actor_clock& clock);
 
-/// Gives the guest its identity. After an error nothing is left of the VM.
-host_answer identify_child(const node_services& services,
-                           const sandbox_record& child, const vmm_ptr& vm,
-                           const identity_plan& plan, deadline_point until);
+/// Has the guest of a VM take its identity. It may wait for the guest all the
+/// time until `until`: for a worker that nobody else needs. Touches nothing
+/// but the guest; the answer has the identity, or why there is none.
+host_answer ask_guest(const sandbox_record& child, const vmm_ptr& vm,
+                      const identity_plan& plan, const wall_clock& wall,
+                      deadline_point until);
+
+/// Ends the VM of a guest that took no identity: the answer has what became
+/// of the identity, and the VM where that could not be ended.
+host_answer end_nameless(const node_services& services,
+                         const sandbox_record& child, const vmm_ptr& vm,
+                         const host_answer& asked);
 
 /// Ends a VM and forgets it; false when it could not be ended.
 bool end_child(const node_services& services, const sandbox_record& child,

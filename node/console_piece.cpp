@@ -9,6 +9,7 @@
 
 #include "actors/base64.hpp"
 #include "actors/unique_fd.hpp"
+#include "node/console_ring.hpp"
 
 namespace forkfleet {
 
@@ -43,13 +44,21 @@ expected<console_report> read_console(const std::string& path,
   if (!file || ::fstat(file.get(), &known) != 0)
     return tl::unexpected(errno_failure(errno, path));
   const auto size = static_cast<uint64_t>(known.st_size);
-  auto offset = std::min(request.offset, size);
-  if (request.tail > 0)
-    offset = size - std::min<uint64_t>(size, guest_bytes_max);
+  const auto asked = request.tail > 0
+                       ? size - std::min<uint64_t>(size, guest_bytes_max)
+                       : std::min(request.offset, size);
+  auto offset = std::max(asked, ring_begin(file.get(), size));
   auto text = read_at(file.get(), path, offset);
   if (!text)
     return tl::unexpected(text.error());
   const auto next = offset + text->size();
+  // What was given back meanwhile reads as zeros.
+  if (const auto begin = std::min(ring_begin(file.get(), size), next);
+      begin > offset) {
+    text->erase(0, begin - offset);
+    offset = begin;
+  }
+  const auto dropped = request.tail > 0 ? 0 : offset - asked;
   if (request.tail > 0) {
     const auto begin = tail_begin(*text, request.tail);
     text->erase(0, begin);
@@ -58,7 +67,8 @@ expected<console_report> read_console(const std::string& path,
   return console_report{.content = to_base64(*text),
                         .offset = offset,
                         .next = next,
-                        .has_ended = next >= size};
+                        .has_ended = next >= size,
+                        .dropped_bytes = dropped};
 }
 
 } // namespace forkfleet

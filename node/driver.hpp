@@ -13,6 +13,8 @@
 #include "actors/network_protocol.hpp"
 #include "actors/sandbox_protocol.hpp"
 #include "config/fleet_file.hpp"
+#include "node/console_ring.hpp"
+#include "node/host_images.hpp"
 #include "node/snapshot_store.hpp"
 #include "node/vmm.hpp"
 
@@ -27,6 +29,8 @@ struct start_plan {
   int leash_pid = 0;       // the VM must not outlive this process; 0: none
   std::string cgroup = {}; // the VM and its keeper run in it; empty: in ours
   sandbox_network network = {}; // as it was made; for a child its snapshot's
+  host_images_ptr images = {};  // what a child may use; null: what is its own
+  uint64_t output_bytes = console_bytes_usual; // kept of what it prints
 };
 
 /// A driver. Thread-safe: several sandboxes are started at once.
@@ -44,15 +48,25 @@ public:
   /// Starts, attaches to or restores the VM of `plan`; returns when it
   /// answers and, unless it was attached, runs. What it must remember to
   /// find the VM again it writes to the directory before the VM exists.
-  /// After an error no process of ours is left.
+  /// After an error `clear` tells whether a process of ours is left.
   virtual expected<vmm_ptr> start(const start_plan& plan,
                                   deadline_point until) = 0;
 
   /// Finds the VM that `start` made in an earlier life of this node, from
   /// its directory. Never harms a healthy VM; leaves it paused if it is.
-  /// vmm_gone when it is not there any more.
+  /// vmm_gone when it is certain that it is not there any more; any other
+  /// error says nothing about that.
   virtual expected<vmm_ptr> adopt(const start_plan& plan,
                                   deadline_point until) = 0;
+
+  /// Ends what a start in this directory left that failed or was cut short.
+  /// Success only when it is certain that nothing of it runs; after an error
+  /// the directory must stay as it is.
+  virtual status clear(const std::string& directory, deadline_point until) {
+    static_cast<void>(directory);
+    static_cast<void>(until);
+    return {};
+  }
 };
 
 using vmm_driver_ptr = std::shared_ptr<vmm_driver>;

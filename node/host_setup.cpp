@@ -11,8 +11,12 @@
 #include <unistd.h>
 #include <utility>
 
+#include "actors/descriptors.hpp"
 #include "actors/durable_counter.hpp"
+#include "actors/durable_file.hpp"
 #include "actors/log.hpp"
+#include "actors/signing_key.hpp"
+#include "node/doctor/examination.hpp"
 #include "node/firecracker/firecracker_driver.hpp"
 #include "node/ledger/host_check.hpp"
 #include "node/limits/sandbox_cgroups.hpp"
@@ -26,9 +30,18 @@ namespace forkfleet {
 
 namespace {
 
+/// VMs that are looked for at once when a node starts.
+constexpr std::size_t adoption_threads = 16;
+
 microseconds unix_time() {
   return std::chrono::duration_cast<microseconds>(
     std::chrono::system_clock::now().time_since_epoch());
+}
+
+/// Another for each start; 0 is that of tests.
+uint64_t random_life() {
+  auto chance = std::random_device{};
+  return uint64_t{chance()} << 32 | chance() | 1u;
 }
 
 /// What `auto` comes to on this host; empty when it cannot be told.
@@ -92,11 +105,34 @@ void remove_surroundings(const sandbox_record& record,
 }
 
 /// The disk's part of the services, with what recovery found.
+/// Where the fleet's signing key lies on this host.
+std::string signing_key_path(const config::fleet_file& fleet,
+                             const config::host_section& host) {
+  namespace fs = std::filesystem;
+  if (!fleet.signing_key.empty())
+    return fleet.signing_key;
+  if (!host.tls.key.empty()) {
+    const auto beside = fs::path{host.tls.key}.parent_path() / signing_key_file;
+    auto error = std::error_code{};
+    if (fs::exists(beside, error))
+      return beside.string();
+  }
+  return (fs::path{fleet.state} / signing_key_file).string();
+}
+
+/// Reads the fleet's signing key, or makes it in the directory of state.
+expected<signing_key_ptr> signing_key_of(const config::fleet_file& fleet,
+                                         const config::host_section& host) {
+  const auto path = signing_key_path(fleet, host);
+  const auto parent = std::filesystem::path{path}.parent_path().string();
+  if (auto made = make_directories(parent); !made)
+    return tl::unexpected(made.error());
+  return signing_key::load_or_make(path);
+}
+
 status fill_storage(node_services& services, const data_directory_ptr& data,
-                    const host_options& options, uint64_t unwritten_bytes_max) {
-  auto store = disk_snapshot_store::open_in(
-    data, options.host,
-    {.gate = services.gate, .unwritten_bytes_max = unwritten_bytes_max});
+                    const host_options& options, const store_options& how) {
+  auto store = disk_snapshot_store::open_in(data, options.host, how);
   if (!store)
     return tl::unexpected(store.error());
   auto journal = file_journal::open_in(data);
@@ -109,7 +145,11 @@ status fill_storage(node_services& services, const data_directory_ptr& data,
                         .journal = **journal,
                         .records = *records,
                         .leash_pid = options.leash_pid,
-                        .networks = services.networks.get()});
+                        .networks = services.networks.get(),
+                        .console_bytes = services.console_bytes,
+                        .threads = adoption_threads});
+  if (found.outcome)
+    return tl::unexpected(found.outcome);
   for (const auto& name : (*store)->recover())
     found.notes.push_back("removed what was left in staging: " + name);
   for (const auto& problem : (*store)->problems())
@@ -120,12 +160,20 @@ status fill_storage(node_services& services, const data_directory_ptr& data,
   fill_ledger(services, data, *store);
   services.journal = *journal;
   services.adopted = std::move(found.adopted);
+  services.doomed = std::move(found.doomed);
+  services.unread = std::move(found.unread);
   services.ended = std::move(found.ended);
   services.keep_record =
     [records](const sandbox_record& record) -> expected<std::string> {
     if (auto saved = records->save(record); !saved)
       return tl::unexpected(saved.error());
     return records->directory(place_of(record));
+  };
+  services.directory_of = [records](const sandbox_id& place) {
+    return records->directory(place);
+  };
+  services.load_record = [records](const sandbox_id& place) {
+    return records->load(place);
   };
   services.forget_record = [records, networks = services.networks](
                              const sandbox_id& id) {
@@ -134,6 +182,25 @@ status fill_storage(node_services& services, const data_directory_ptr& data,
     if (auto removed = records->remove(id); !removed)
       log::warn("record.kept", {{"sandbox", id}, {"reason", removed.error()}});
   };
+  return {};
+}
+
+/// What VMs are kept from, and how this host is examined.
+status fill_confinement(host_setup& setup, const config::host_section& host,
+                        const data_directory& data) {
+  const auto users = parse_uid_range(host.vm_uids);
+  if (!users)
+    return tl::unexpected(users.error());
+  const auto examination = doctor::examination{
+    .data = data.path(), .cgroup = host.cgroup, .users = *users};
+  setup.settings.confinement_text = doctor::confinement_text(examination);
+  setup.services.users = std::make_shared<vm_users>(
+    *users, data.sandboxes(), doctor::own_user_obstacle(examination));
+  setup.services.examine_host = [examination] {
+    return doctor::examine(examination);
+  };
+  log::info("vms.confined",
+            {{"host", host.name}, {"how", setup.settings.confinement_text}});
   return {};
 }
 
@@ -176,9 +243,14 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
   const auto incarnation = durable_counter{(*data)->incarnation()}.next();
   if (!incarnation)
     return tl::unexpected(incarnation.error());
+  auto identity = (*data)->identity();
+  if (!identity)
+    return tl::unexpected(identity.error());
   auto setup = host_setup{};
   setup.settings = {.host = options.host,
+                    .identity = std::move(*identity),
                     .incarnation = *incarnation,
+                    .life = random_life(),
                     .version = FORKFLEET_VERSION,
                     .data = host->data,
                     .accelerator = usual_accelerator(),
@@ -194,6 +266,7 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
     if (sandbox.host == options.host)
       setup.settings.declared.push_back(sandbox);
   setup.services.drivers = make_drivers();
+  setup.services.console_bytes = fleet.limits.console.value;
   setup.services.wall = unix_time;
   setup.services.calm_down = calm_down;
   setup.services.find_archive = [directory =
@@ -201,6 +274,7 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
     return find_archive(directory, name);
   };
   setup.services.gate = std::make_shared<pause_gate>();
+  setup.services.descriptors = count_descriptors;
   setup.services.memory = make_memory_look(setup.services.gate);
   setup.services.cgroups = std::make_shared<sandbox_cgroups>(
     host->cgroup, (*data)->path(), fleet.limits.enforce);
@@ -211,8 +285,18 @@ expected<host_setup> set_up_host(const config::fleet_file& fleet,
   setup.services.networks = std::make_shared<sandbox_networks>(
     *range, (*data)->path(), isolation_obstacle());
   setup.settings.network_text = setup.services.networks->describe();
-  if (auto filled = fill_storage(setup.services, *data, options,
-                                 fleet.branch.unwritten_max.value);
+  if (auto confined = fill_confinement(setup, *host, **data); !confined)
+    return tl::unexpected(confined.error());
+  setup.services.images =
+    std::make_shared<host_images>(images_of(fleet, options.host));
+  auto key = signing_key_of(fleet, *host);
+  if (!key)
+    return tl::unexpected(key.error());
+  if (auto filled =
+        fill_storage(setup.services, *data, options,
+                     {.gate = setup.services.gate,
+                      .unwritten_bytes_max = fleet.branch.unwritten_max.value,
+                      .key = std::move(*key)});
       !filled)
     return tl::unexpected(filled.error());
   return setup;

@@ -13,6 +13,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include "actors/descriptors.hpp"
 #include "actors/interfaces.hpp"
 #include "node/branch_cancel.hpp"
 #include "node/branch_run.hpp"
@@ -34,6 +35,10 @@ struct host_answer {
   made_cgroup cgroup = {};
   sandbox_network network = {};
   memory_sample memory = {};
+  descriptor_sample descriptors = {};
+  /// Something of a start that failed may run all the same: its name, its
+  /// record and its directory must stay.
+  bool is_left = false;
 };
 
 /// A blocking piece of work for a HOST WORKER. It must end by itself: each

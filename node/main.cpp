@@ -8,12 +8,14 @@
 #include <caf/actor_system.hpp>
 #include <caf/scoped_actor.hpp>
 
+#include "actors/descriptors.hpp"
 #include "actors/link/link.hpp"
 #include "actors/log.hpp"
 #include "actors/pki.hpp"
 #include "actors/system_config.hpp"
 #include "config/options.hpp"
 #include "config/startup.hpp"
+#include "node/confinement.hpp"
 #include "node/host_setup.hpp"
 
 namespace {
@@ -122,6 +124,7 @@ int serve(signal_gate& signals, const config::fleet_file& fleet,
 } // namespace
 
 int main(int argc, char** argv) {
+  raise_descriptor_limit();
   auto signals = signal_gate{};
   const auto given = config::parse(program, {argv + 1, argv + argc});
   if (!given)
@@ -129,6 +132,9 @@ int main(int argc, char** argv) {
   const auto fleet = config::load_or_print(given->text("fleet"));
   if (!fleet)
     return config::wrong_file_exit_code;
+  // Before there are threads, each of which would have capabilities.
+  if (auto kept = keep_only(node_capabilities()); !kept)
+    return fail_with(1, kept.error());
   const auto leash = static_cast<int>(given->number("leash").value_or(0));
   auto setup =
     set_up_host(*fleet, {.host = {given->text("host")},

@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/mode_choice.hpp"
 
+#include <tuple>
 #include <utility>
 
 namespace forkfleet {
 
 namespace {
+
+/// By the order of their store; by the clock where that is not known.
+bool came_later(const snapshot_info& x, const snapshot_info& other) {
+  return std::tie(x.sequence, x.created_at)
+         >= std::tie(other.sequence, other.created_at);
+}
 
 /// A way, or what stands in it.
 struct candidate {
@@ -144,14 +151,18 @@ snapshot_info pick_base(const std::vector<snapshot_info>& sealed,
                         const sandbox_id& source, const snapshot_tag& parent,
                         uint64_t memory_bytes) {
   auto result = snapshot_info{};
+  bool has_own = false;
   for (const auto& x : sealed) {
     if (x.memory_bytes != memory_bytes)
       continue;
-    const bool is_own = x.source == source;
-    const bool has_own = result.source == source && !result.tag.empty();
-    if (is_own ? !has_own || x.created_at >= result.created_at
-               : !has_own && !parent.empty() && x.tag == parent)
+    // An archive's word that it is of this sandbox is not believed.
+    const bool is_own =
+      x.source == source && x.origin != snapshot_origin::imported;
+    if (is_own ? !has_own || came_later(x, result)
+               : !has_own && !parent.empty() && x.tag == parent) {
       result = x;
+      has_own = is_own;
+    }
   }
   return result;
 }

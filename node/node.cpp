@@ -9,6 +9,7 @@
 #include "node/host_worker.hpp"
 #include "node/node_work.hpp"
 #include "node/uplink.hpp"
+#include "node/waiting_work.hpp"
 
 namespace forkfleet {
 
@@ -20,9 +21,11 @@ constexpr std::size_t hands_count = 4;
 /// Workers for what takes long and can wait: upkeep.
 constexpr std::size_t upkeep_hands_count = 2;
 
-/// Workers for guests: one that does not answer holds one of them until the
-/// request's deadline.
-constexpr std::size_t access_hands_count = 4;
+/// Workers for guests that are always there; node_access hires more.
+constexpr std::size_t access_hands_count = node_work::access_hands_min;
+
+/// Workers that look for VMs which did not answer: nobody waits behind them.
+constexpr std::size_t watch_hands_count = 2;
 
 /// While a NODE drains, it looks this often whether the last branch ended.
 constexpr auto drain_poll = caf::timespan{std::chrono::milliseconds{50}};
@@ -36,8 +39,10 @@ void finish_drain(node_pointer self) {
     for (const auto& [id, managed] : self->state.sandboxes)
       if (managed.handle)
         self->send_exit(managed.handle, caf::exit_reason::user_shutdown);
-    for (const auto* hands : {&self->state.hands, &self->state.upkeep.hands,
-                              &self->state.access.hands})
+    for (const auto* hands :
+         {&self->state.hands, &self->state.upkeep.hands,
+          &self->state.access.hands, &self->state.waiting_hands,
+          &self->state.watch.hands})
       for (const auto& hand : *hands)
         self->send_exit(hand, caf::exit_reason::user_shutdown);
     self->quit();
@@ -85,6 +90,8 @@ void on_tick(node_pointer self, const tick& which) {
     return node_work::sweep(self);
   if (which.which == node_work::access_reminder)
     return node_work::leave_guests(self);
+  if (which.which == node_work::lost_reminder)
+    return node_work::look_for_lost(self);
   uplink::on_reminder(self, which);
 }
 
@@ -98,9 +105,7 @@ void set_up(node_pointer self, node_settings settings, node_services services,
   const auto hire = [self](std::size_t count) {
     auto hands = std::vector<host_worker_actor>{};
     while (hands.size() < count)
-      hands.push_back(self->state.services.threads
-                        ? self->spawn<caf::detached>(host_worker)
-                        : self->spawn(host_worker));
+      hands.push_back(node_work::hire(self));
     return hands;
   };
   st.hands = hire(hands_count);
@@ -108,7 +113,10 @@ void set_up(node_pointer self, node_settings settings, node_services services,
   st.upkeep.idle = st.upkeep.hands;
   st.access.hands = hire(access_hands_count);
   st.access.idle = st.access.hands;
+  st.watch.hands = hire(watch_hands_count);
+  st.watch.idle = st.watch.hands;
   st.flattening.hand = st.upkeep.hands.emplace_back(hire(1).front());
+  st.doctor = st.upkeep.hands.emplace_back(hire(1).front());
   st.fsck.hand = st.upkeep.hands.emplace_back(hire(1).front());
 }
 
@@ -147,6 +155,7 @@ local_node_actor::behavior_type node(node_pointer self, node_settings settings,
     [self](const file_request& x) { return node_work::on_file(self, x); },
     [self](const console_request& x) { return node_work::on_console(self, x); },
     [self](const fsck_request& x) { return node_work::on_fsck(self, x); },
+    [self](const doctor_request& x) { return node_work::on_doctor(self, x); },
     [self](const rollback_request& x) {
       return node_work::on_rollback(self, x);
     },

@@ -16,10 +16,13 @@
 #include <variant>
 #include <vector>
 
+#include "actors/doctor_protocol.hpp"
 #include "config/fleet_file.hpp"
 #include "node/admission.hpp"
 #include "node/agent/guest_access.hpp"
 #include "node/ledger/ledger.hpp"
+#include "node/limits/descriptor_admission.hpp"
+#include "node/limits/vm_users.hpp"
 #include "node/local_messages.hpp"
 #include "node/network/sandbox_networks.hpp"
 #include "node/operation_table.hpp"
@@ -31,7 +34,9 @@ namespace forkfleet {
 /// What a NODE is told at its start. Constant afterwards.
 struct node_settings {
   host_name host = {};
+  std::string identity = {}; // of the data directory
   uint64_t incarnation = 1;
+  uint64_t life = 0; // random, of this start
   std::string version = {};
   std::string data = {};
   std::string accelerator = {};
@@ -40,8 +45,9 @@ struct node_settings {
   config::branch_section branch = {};
   config::retention_section retention = {};
   config::limits_section limits = {};
-  std::string limits_text = {};  // which can be enforced, or why none
-  std::string network_text = {}; // how sandboxes can be connected
+  std::string limits_text = {};      // which can be enforced, or why none
+  std::string network_text = {};     // how sandboxes can be connected
+  std::string confinement_text = {}; // what VMs are kept from, and how
   /// Sandboxes of the fleet file that belong to this host.
   std::vector<config::sandbox_section> declared = {};
   int leash_pid = 0;
@@ -56,18 +62,28 @@ struct node_settings {
 /// How a NODE reaches its host, and what it found there.
 struct node_services {
   driver_table drivers = {};
+  host_images_ptr images = {};
   snapshot_store_ptr store = {};
   operation_journal_ptr journal = {};
   /// Makes a sandbox's directory and record, durably; gives the directory.
   std::function<expected<std::string>(const sandbox_record&)> keep_record = {};
   /// Removes both; correct when there are none.
   std::function<void(const sandbox_id& place)> forget_record = {};
+  /// Where a sandbox' files lie. Empty: nowhere.
+  std::function<std::string(const sandbox_id& place)> directory_of = {};
+  /// Reads one again. Empty: never.
+  std::function<expected<sandbox_record>(const sandbox_id& place)> load_record =
+    {};
   std::function<microseconds()> wall = {};
   /// What of the host's memory those VMs take. Blocks. Empty: memory is not
   /// looked at, and never refused.
   std::function<memory_sample(const memory_targets&)> memory = {};
+  /// The file descriptors of the NODE. Empty: they are never short.
+  std::function<descriptor_sample()> descriptors = {};
   /// Null: no VM is limited.
   std::shared_ptr<sandbox_cgroups> cgroups = {};
+  /// Null: no VM has a user of its own.
+  std::shared_ptr<vm_users> users = {};
   /// Null: no sandbox has a network.
   std::shared_ptr<sandbox_networks> networks = {};
   /// Where an archive of that name lies; makes its directory. Blocks.
@@ -76,6 +92,8 @@ struct node_services {
   /// NODE and when it had them. Blocks. May be empty.
   std::function<expected<host_ledger>(ledger_owners, const ledger_times&)>
     look_at_host = {};
+  /// What this host can do, and how to mend the rest. Blocks. May be empty.
+  std::function<std::vector<host_check>()> examine_host = {};
   /// Removes what the ledger says that nobody owns. Blocks.
   std::function<void(host_ledger&)> repair_host = {};
   /// Makes the calling thread give way to all others. May be empty.
@@ -85,7 +103,11 @@ struct node_services {
   /// How a worker waits; empty: on its thread.
   std::function<void(std::chrono::steady_clock::time_point)> wait_until = {};
   std::vector<adopted_sandbox> adopted = {};
+  std::vector<sandbox_record> doomed = {};
+  std::vector<unread_record> unread = {};
   std::vector<journal_entry> ended = {};
+  /// Kept of what each VM prints.
+  uint64_t console_bytes = console_bytes_usual;
   /// Whether workers get threads of their own; false under the simulation.
   bool threads = true;
 };
@@ -162,6 +184,7 @@ struct access_line {
   std::shared_ptr<agent_seat> seat = {}; // null: it needs no agent
   std::deque<std::function<void(const host_worker_actor&)>> queue = {};
   bool is_busy = false;
+  bool is_silent = false; // it did not answer the last time
   std::chrono::steady_clock::time_point last = {}; // when it had work
 };
 
@@ -174,6 +197,7 @@ struct access_state {
   std::vector<host_worker_actor> idle = {}; // those of them without work
   std::map<key, access_line> lines = {};
   std::deque<key> ready = {}; // lines with work and without a worker
+  std::size_t waiting = 0;    // workers with a line that was silent
   bool is_reminded = false;   // that connections are to be let go
   /// The digests of the starts of programs, by their ids; the latest.
   std::map<operation_id, std::string> starts = {};
@@ -204,6 +228,28 @@ struct switch_state {
   std::set<sandbox_id> retiring = {}; // directories of VMs that are ended
 };
 
+/// A VM of which nobody knows whether it runs: its name and its directory stay
+/// taken, and it is looked for until it answers or has certainly ended.
+struct lost_vm {
+  sandbox_record record = {};
+  std::string directory = {};
+  bool is_unread = false;    // its record is to be read first
+  bool is_doomed = false;    // it has no name, and is ended when it is found
+  bool was_standing = false; // a branch may have left its guest so
+  bool is_looked_for = false;
+  milliseconds wait{0}; // before the next look
+  std::chrono::steady_clock::time_point due = {};
+};
+
+struct watch_state {
+  std::vector<host_worker_actor> hands = {};
+  std::vector<host_worker_actor> idle = {}; // those of them without work
+  std::map<sandbox_id, lost_vm> lost = {};  // by place
+  /// Declared sandboxes that may have one of the records that are not read.
+  std::set<sandbox_id> held = {};
+  bool is_reminded = false;
+};
+
 /// A look at what nobody owns; one at a time.
 struct fsck_state {
   host_worker_actor hand = {};
@@ -231,12 +277,16 @@ struct node_actor_state {
   std::deque<operation_id> ended_restores = {}; // oldest first
   std::vector<host_worker_actor> hands = {};
   std::size_t next_hand = 0;
+  /// Each waits for one guest, and ends after it.
+  std::vector<host_worker_actor> waiting_hands = {};
   upkeep_state upkeep = {};
   access_state access = {};
   flattening_state flattening = {};
   retention_state retention = {};
   fsck_state fsck = {};
+  host_worker_actor doctor = {}; // examines the host
   switch_state switches = {};
+  watch_state watch = {};
   node_load load = {};
   bool measuring = false; // a HOST WORKER is at the load
   memory_sample memory = {};

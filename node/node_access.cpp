@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "node/host_worker.hpp"
 #include "node/node_work.hpp"
 #include "node/uplink.hpp"
+#include "node/waiting_work.hpp"
 
 namespace forkfleet::node_work {
 
@@ -28,16 +30,36 @@ constexpr std::size_t starts_max = 4096;
 template <class Report>
 using access_work = std::function<expected<Report>(deadline_point)>;
 
-/// Gives a line with work to each worker that has none.
+/// The next line whose turn it is; none when those that are left may only
+/// get a worker later.
+std::optional<access_state::key> next_line(access_state& access) {
+  const auto may_wait = access.waiting < access_hands_max / 2;
+  const auto found = std::ranges::find_if(access.ready, [&](const auto& key) {
+    return may_wait || !access.lines.at(key).is_silent;
+  });
+  if (found == access.ready.end())
+    return {};
+  const auto key = *found;
+  access.ready.erase(found);
+  return key;
+}
+
+/// Gives a line with work to each worker that has none, and hires more.
 void pump(node_pointer self) {
   auto& access = self->state.access;
-  while (!access.ready.empty() && !access.idle.empty()) {
-    const auto key = access.ready.front();
-    access.ready.pop_front();
-    auto& line = access.lines.at(key);
+  while (!access.idle.empty() || access.hands.size() < access_hands_max) {
+    const auto key = next_line(access);
+    if (!key)
+      return;
+    if (access.idle.empty()) {
+      access.hands.push_back(hire(self));
+      access.idle.push_back(access.hands.back());
+    }
+    auto& line = access.lines.at(*key);
     const auto hand = access.idle.back();
     access.idle.pop_back();
     line.is_busy = true;
+    access.waiting += line.is_silent ? 1 : 0;
     const auto start = std::move(line.queue.front());
     line.queue.pop_front();
     start(hand);
@@ -46,9 +68,11 @@ void pump(node_pointer self) {
 
 /// A line's turn comes again at the end of all that are ready.
 void finish(node_pointer self, const access_state::key& key,
-            const host_worker_actor& hand) {
+            const host_worker_actor& hand, bool is_silent) {
   auto& access = self->state.access;
   auto& line = access.lines.at(key);
+  access.waiting -= line.is_silent ? 1 : 0;
+  line.is_silent = is_silent;
   line.is_busy = false;
   line.last = self->clock().now();
   if (!line.queue.empty())
@@ -57,6 +81,15 @@ void finish(node_pointer self, const access_state::key& key,
   if (!std::exchange(access.is_reminded, true))
     self->delayed_send(self, caf::timespan{keep_limit}, tick{access_reminder});
   pump(self);
+  if (access.hands.size() > access_hands_min && !access.idle.empty()) {
+    dismiss(self, access.hands, access.idle.back());
+    access.idle.pop_back();
+  }
+}
+
+/// Whether a guest kept its worker waiting.
+bool is_waiting_code(ec code) {
+  return code == ec::deadline_exceeded || code == ec::vmm_unreachable;
 }
 
 /// Why nothing can be asked of this sandbox' agent.
@@ -129,7 +162,8 @@ caf::result<Report> run(node_pointer self, const access_state::key& key,
                promise.deliver(**result);
              else
                promise.deliver(to_caf_error(result->error()));
-             finish(self, key, hand);
+             finish(self, key, hand,
+                    !*result && is_waiting_code(result->error().code));
            });
   });
   if (!line.is_busy && line.queue.size() == 1)

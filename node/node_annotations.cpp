@@ -46,7 +46,9 @@ caf::result<inspect_report> report(node_pointer self, const snapshot_tag& tag,
              .disks = found->disks,
              .is_read = found->is_read,
              .is_due = is_judged && verdict->second.is_due,
-             .retention = is_judged ? verdict->second.why : std::string{}});
+             .retention = is_judged ? verdict->second.why : std::string{},
+             .signature = found->signature,
+             .contract = found->contract});
          });
   return promise;
 }

@@ -113,10 +113,19 @@ void take_changes(node_pointer self, const std::vector<snapshot_info>& all) {
   auto& known = self->state.snapshots;
   for (const auto& x : all) {
     const auto it = known.find(x.tag);
-    if (it == known.end() || it->second == x)
+    // A list that was made before labels were given knows nothing of them.
+    auto fresh = x;
+    if (it != known.end() && fresh.sequence < it->second.sequence)
       continue;
-    it->second = x;
-    uplink::tell(self, x);
+    if (it != known.end() && fresh.revision < it->second.revision) {
+      fresh.labels = it->second.labels;
+      fresh.note = it->second.note;
+      fresh.revision = it->second.revision;
+    }
+    if (it == known.end() || it->second == fresh)
+      continue;
+    it->second = fresh;
+    uplink::tell(self, fresh);
   }
 }
 

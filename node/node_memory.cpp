@@ -22,17 +22,20 @@ memory_claim claim_of(const sandbox_record& record) {
             record.unenforced.empty() ? record.limits.memory_bytes : 0};
 }
 
-/// What all VMs but one have been promised, and have taken of it.
+/// One that is stuck may run all the same.
+bool may_run(const managed_sandbox& managed) {
+  return managed.info.state != sandbox_state::gone
+         && managed.info.state != sandbox_state::stopped && !managed.is_waiting;
+}
+
+/// What all VMs but one have been promised, and have taken of it: those of
+/// sandboxes, and those that rollbacks are about to put in a place.
 std::vector<memory_claim> claims_beside(node_pointer self,
                                         const sandbox_id& except) {
   const auto& st = self->state;
   std::vector<memory_claim> result;
   for (const auto& [id, managed] : st.sandboxes) {
-    // One that is stuck may run all the same.
-    const bool may_run = managed.info.state != sandbox_state::gone
-                         && managed.info.state != sandbox_state::stopped;
-    if (id == except || !may_run || managed.is_waiting
-        || !has_memory(managed.record))
+    if (id == except || !may_run(managed) || !has_memory(managed.record))
       continue;
     auto claim = claim_of(managed.record);
     claim.guest_bytes = managed.info.memory_bytes;
@@ -40,7 +43,30 @@ std::vector<memory_claim> claims_beside(node_pointer self,
       claim.own_bytes = seen->second.own_bytes;
     result.push_back(claim);
   }
+  for (const auto& [operation, run] : st.switches.running)
+    if (run->from.empty() && has_memory(run->record))
+      result.push_back(claim_of(run->record));
   return result;
+}
+
+/// VMs but this one that are started now, and have not opened all that they
+/// will have open.
+uint64_t starting_beside(node_pointer self, const sandbox_id& except) {
+  const auto& st = self->state;
+  uint64_t result = 0;
+  for (const auto& [id, managed] : st.sandboxes)
+    if (id != except && !managed.handle && may_run(managed))
+      ++result;
+  for (const auto& [operation, run] : st.switches.running)
+    result += run->from.empty() && !run->vmm ? 1 : 0;
+  return result;
+}
+
+void take_descriptors(node_pointer self, const descriptor_sample& sample) {
+  auto& load = self->state.load;
+  load.descriptors_max = sample.max;
+  load.descriptors_open = sample.is_known ? sample.open : sample.max;
+  load.descriptor_room = descriptor_room(sample, starting_beside(self, {}));
 }
 
 memory_targets targets_of(node_pointer self) {
@@ -85,8 +111,11 @@ void refresh_load(node_pointer self) {
   if (std::exchange(st.measuring, true))
     return;
   auto job = host_job{[store = st.services.store, memory = st.services.memory,
+                       descriptors = st.services.descriptors,
                        targets = targets_of(self)] {
     auto answer = host_answer{};
+    if (descriptors)
+      answer.descriptors = descriptors();
     answer.load.disk_free_bytes = store->free_bytes();
     if (memory)
       answer.memory = memory(targets);
@@ -99,15 +128,26 @@ void refresh_load(node_pointer self) {
              return;
            self->state.load.disk_free_bytes = answer.load.disk_free_bytes;
            take_sample(self, answer.memory);
+           if (self->state.services.descriptors)
+             take_descriptors(self, answer.descriptors);
          });
 }
 
-status admit_vm(node_pointer self, const sandbox_record& record) {
+status admit_vm(node_pointer self, const sandbox_record& record,
+                bool is_rollback) {
   const auto& st = self->state;
+  const auto counted = is_rollback ? sandbox_id{} : record.id;
+  if (st.services.descriptors && has_memory(record)) {
+    const auto now = st.services.descriptors();
+    take_descriptors(self, now);
+    if (auto fine = admit_descriptors(now, starting_beside(self, counted));
+        !fine)
+      return fine;
+  }
   if (!st.memory.is_known || !has_memory(record)
       || record.origin == sandbox_origin::attached)
     return {};
-  return admit_memory(claim_of(record), claims_beside(self, record.id),
+  return admit_memory(claim_of(record), claims_beside(self, counted),
                       st.memory.available_bytes, st.settings.limits);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How snapshots of a NODE go: by request, and by the retention, which looks
 // every now and then and removes what is due, one after the other.
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -26,6 +27,9 @@ snapshot_users users_of(node_pointer self) {
       result.emplace(managed.info.parent, id.value + " runs on it");
   for (const auto& [operation, run] : self->state.switches.running)
     result.emplace(run->record.parent, run->name.value + " is put back to it");
+  for (const auto& [tag, info] : self->state.snapshots)
+    if (self->state.services.store->has_unread_words(tag))
+      result.emplace(tag, "its labels cannot be read, and may keep it");
   return result;
 }
 
@@ -36,11 +40,13 @@ std::vector<snapshot_info> all_of(node_pointer self) {
   return result;
 }
 
-/// Removes one on a HOST WORKER, and calls `then` with how that ended.
+/// Removes one on a HOST WORKER, and calls `then` with how that ended. With a
+/// revision: only while its labels are those that it stands for.
 template <class Then>
-void remove(node_pointer self, const snapshot_tag& tag, Then then) {
-  auto job = host_job{[store = self->state.services.store, tag] {
-    auto removed = store->remove(tag);
+void remove(node_pointer self, const snapshot_tag& tag,
+            std::optional<uint64_t> revision, Then then) {
+  auto job = host_job{[store = self->state.services.store, tag, revision] {
+    auto removed = store->remove(tag, revision);
     return host_answer{.outcome = removed ? failure{} : removed.error()};
   }};
   self->state.retention.removing.insert(tag);
@@ -80,7 +86,7 @@ void expire_next(node_pointer self) {
     if (verdict == verdicts.end() || !verdict->second.is_due)
       continue;
     mine.is_removing = true;
-    remove(self, tag,
+    remove(self, tag, st.snapshots.at(tag).revision,
            [self, tag, why = verdict->second.why](const failure& outcome) {
              self->state.retention.is_removing = false;
              if (outcome)
@@ -107,8 +113,15 @@ caf::result<done> on_remove(node_pointer self, const remove_request& request) {
       return to_caf_error(ec::invalid_request, id.value + " runs on "
                                                  + request.tag.value
                                                  + "; stop it first");
+  // A VM that is being started from it is nobody's yet.
+  for (const auto& [operation, run] : st.switches.running)
+    if (run->record.parent == request.tag)
+      return to_caf_error(ec::node_busy, run->name.value
+                                           + " is being switched to a VM of "
+                                           + request.tag.value + " by "
+                                           + operation.value + "; wait for it");
   auto promise = self->make_response_promise<done>();
-  remove(self, request.tag, [promise](const failure& outcome) mutable {
+  remove(self, request.tag, {}, [promise](const failure& outcome) mutable {
     if (outcome)
       promise.deliver(to_caf_error(outcome));
     else

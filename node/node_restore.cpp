@@ -11,6 +11,7 @@
 #include "node/limits/lineage_limits.hpp"
 #include "node/node_work.hpp"
 #include "node/uplink.hpp"
+#include "node/waiting_work.hpp"
 
 namespace forkfleet::node_work {
 
@@ -93,17 +94,15 @@ host_answer restore_vm(const node_services& services,
   return answer;
 }
 
-/// Gives the child its identity, on the calling thread. After an error
-/// nothing is left of it.
-host_answer name_child(const node_services& services, sandbox_record child,
-                       const vmm_ptr& vm, const identity_plan& plan,
-                       deadline_point until) {
-  auto answer = identify_child(services, child, vm, plan, until);
-  if (answer.outcome)
-    return answer;
-  child.identity = answer.identity;
+/// What the guest answered is kept, on the calling thread. After an error
+/// nothing is left of the child.
+host_answer conclude_naming(const node_services& services, sandbox_record child,
+                            const vmm_ptr& vm, const host_answer& asked) {
+  if (asked.outcome)
+    return end_nameless(services, child, vm, asked);
+  child.identity = asked.identity;
   note_finished(services, child);
-  return answer;
+  return asked;
 }
 
 /// The child has its ending: it runs, or nothing is left of it.
@@ -117,6 +116,9 @@ void on_finished(node_pointer self, const restore_request& request,
   auto& managed = st.sandboxes.at(request.sandbox);
   if (answer.outcome) {
     const auto place = place_of(managed.record);
+    // What may run keeps its name off others, and goes when it is found.
+    if (answer.is_left)
+      watch_for(self, {.record = managed.record, .is_doomed = true});
     st.sandboxes.erase(request.sandbox);
     note_departed(self, place);
     // An inventory may have told it as starting.
@@ -133,6 +135,32 @@ void on_finished(node_pointer self, const restore_request& request,
   manage(self, info, answer.vmm);
   report.sandbox = managed.info;
   conclude(self, report);
+}
+
+/// The guest is asked by a worker of its own; what is written after that is
+/// written in the sandbox' order.
+void name_child(node_pointer self, const restore_request& request,
+                const vmm_ptr& vm, deadline_point begun, deadline_point until,
+                microseconds started) {
+  const auto record = self->state.sandboxes.at(request.sandbox).record;
+  auto job =
+    host_job{[record, vm, until, wall = self->state.services.wall,
+              plan = plan_identity(request.sandbox.value, request.input)] {
+      return ask_guest(record, vm, plan, wall, until);
+    }};
+  run_waiting(
+    self, std::move(job),
+    [self, request, record, vm, begun, started](const host_answer& asked) {
+      auto& managed = self->state.sandboxes.at(request.sandbox);
+      auto rest =
+        host_job{[services = shared_services(self), record, vm, asked] {
+          return conclude_naming(*services, record, vm, asked);
+        }};
+      run_on(self, managed.hand, std::move(rest),
+             [self, request, begun, started](const host_answer& x) {
+               on_finished(self, request, begun, started, x);
+             });
+    });
 }
 
 /// The child's VM runs, or nothing is left of it.
@@ -153,17 +181,7 @@ void on_started(node_pointer self, const restore_request& request,
   const auto report = report_of(self, request, begun);
   if (request.wait == restore_wait::started)
     answer_early(self, report);
-  auto job =
-    host_job{[services = shared_services(self), record = managed.record,
-              vm = answer.vmm, until,
-              plan = plan_identity(request.sandbox.value, request.input,
-                                   st.services.wall())] {
-      return name_child(*services, record, vm, plan, until);
-    }};
-  run_on(self, managed.hand, std::move(job),
-         [self, request, begun, took = report.total](const host_answer& x) {
-           on_finished(self, request, begun, took, x);
-         });
+  name_child(self, request, answer.vmm, begun, until, report.total);
 }
 
 void start_restore(node_pointer self, const restore_request& request) {

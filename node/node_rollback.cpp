@@ -11,6 +11,7 @@
 #include "node/node_switch.hpp"
 #include "node/sandbox_switch.hpp"
 #include "node/uplink.hpp"
+#include "node/waiting_work.hpp"
 
 namespace forkfleet::node_work {
 
@@ -69,6 +70,8 @@ status check(node_pointer self, const Request& request) {
 /// The new VM runs, or nothing is left of it.
 void on_started(node_pointer self, const switch_ptr& run,
                 const host_answer& answer) {
+  if (answer.is_left)
+    watch_for(self, {.record = run->record, .is_doomed = true});
   if (answer.outcome)
     return end_switch(self, run, answer.outcome);
   run->vmm = answer.vmm;
@@ -82,23 +85,45 @@ void on_started(node_pointer self, const switch_ptr& run,
              [self, run] { commit_switch(self, run); });
 }
 
+/// The new VM's guest is asked by a worker of its own.
+void name_fresh(node_pointer self, const switch_ptr& run,
+                const host_answer& started) {
+  auto job = host_job{[run, vm = started.vmm, wall = self->state.services.wall,
+                       plan = plan_identity(run->name.value, {})] {
+    return ask_guest(run->record, vm, plan, wall, run->until);
+  }};
+  run_waiting(
+    self, std::move(job), [self, run, started](const host_answer& asked) {
+      run_work(
+        self, run,
+        [started, asked](const node_services& services, switch_run& x) {
+          auto answer = asked.outcome
+                          ? end_nameless(services, x.record, started.vmm, asked)
+                          : asked;
+          answer.cgroup = started.cgroup;
+          answer.network = started.network;
+          return answer;
+        },
+        [self, run](const host_answer& answer) {
+          on_started(self, run, answer);
+        });
+    });
+}
+
 void start_fresh(node_pointer self, const switch_ptr& run) {
   run_work(
     self, run,
     [leash = self->state.settings.leash_pid,
-     clock = &self->home_system().clock(),
-     plan = plan_identity(run->name.value, {}, self->state.services.wall())](
-      const node_services& services, switch_run& x) {
-      auto answer = start_child(services, x.record, leash, x.until, *clock);
-      if (answer.outcome || answer.vmm->describe().agent.empty())
-        return answer;
-      auto named =
-        identify_child(services, x.record, answer.vmm, plan, x.until);
-      named.cgroup = std::move(answer.cgroup);
-      named.network = std::move(answer.network);
-      return named;
+     clock = &self->home_system().clock()](const node_services& services,
+                                           switch_run& x) {
+      return start_child(services, x.record, leash, x.until, *clock);
     },
-    [self, run](const host_answer& answer) { on_started(self, run, answer); });
+    [self, run](const host_answer& answer) {
+      if (answer.outcome || answer.vmm->describe().agent.empty())
+        on_started(self, run, answer);
+      else
+        name_fresh(self, run, answer);
+    });
 }
 
 status check_promotion(node_pointer self, const sandbox_id& child,
@@ -147,7 +172,7 @@ caf::result<restore_report> on_rollback(node_pointer self,
   run->record.switch_asked = request_digest(request);
   run->record.limits = old.record.limits;
   run->old_network = old.record.network;
-  if (auto fine = admit_vm(self, run->record); !fine)
+  if (auto fine = admit_vm(self, run->record, true); !fine)
     return to_caf_error(fine.error());
   auto taken = places_in_use(self);
   for (const auto& name : st.fsck.removing)

@@ -6,6 +6,7 @@
 
 #include "actors/log.hpp"
 #include "node/host_worker.hpp"
+#include "node/node_watch.hpp"
 #include "node/node_work.hpp"
 #include "node/sandbox_birth.hpp"
 #include "node/uplink.hpp"
@@ -25,16 +26,21 @@ void lose(node_pointer self, const sandbox_id& id, sandbox_state state,
   auto changed = managed.info;
   changed.state = state;
   changed.note = std::move(note);
+  if (state == sandbox_state::stuck)
+    watch_for(self, {.record = managed.record, .directory = changed.directory});
   on_changed(self, changed);
   count_load(self);
 }
 
 void on_started(node_pointer self, const sandbox_id& id,
                 const host_answer& answer) {
-  if (answer.outcome)
-    return lose(self, id, sandbox_state::gone,
-                "it could not be started: " + to_string(answer.outcome));
   auto& managed = self->state.sandboxes.at(id);
+  if (answer.is_left)
+    managed.info.directory = answer.text;
+  if (answer.outcome)
+    return lose(self, id,
+                answer.is_left ? sandbox_state::stuck : sandbox_state::gone,
+                "it could not be started: " + to_string(answer.outcome));
   note_made(managed.record, managed.info, answer);
   auto info = managed.info;
   info.state = sandbox_state::running;
@@ -43,69 +49,48 @@ void on_started(node_pointer self, const sandbox_id& id,
   manage(self, info, answer.vmm);
 }
 
-void list_declared(node_pointer self, const config::sandbox_section& declared) {
-  const auto& st = self->state;
-  const bool is_ours = declared.attach.empty()
-                       && declared.driver != config::driver_kind::simulated;
-  auto& managed =
-    enlist(self, {.id = declared.name,
-                  .origin = declared.attach.empty() ? sandbox_origin::declared
-                                                    : sandbox_origin::attached,
-                  .spec = declared,
-                  .created_at = st.services.wall(),
-                  .limits = is_ours ? merge(declared.limits.limits(),
-                                            st.settings.limits.sandbox.limits())
-                                    : sandbox_limits{}});
-  managed.is_waiting = true;
-  on_changed(self, sandbox_info{managed.info});
-}
-
-void start_declared(node_pointer self, const sandbox_id& id) {
-  auto& st = self->state;
-  auto& managed = st.sandboxes.at(id);
-  managed.is_waiting = false;
-  if (auto admitted = admit_vm(self, managed.record); !admitted)
-    return on_started(self, id, {.outcome = admitted.error()});
-  // Many start one after the other: each has the time for itself.
-  auto job = host_job{[services = shared_services(self),
-                       record = managed.record, leash = st.settings.leash_pid,
-                       clock = &self->home_system().clock()] {
-    return start_vm(*services, record, leash, {}, clock->now() + start_limit);
-  }};
-  run_on(
-    self, managed.hand, std::move(job),
-    [self, id](const host_answer& answer) { on_started(self, id, answer); });
-}
-
 void adopt(node_pointer self, const adopted_sandbox& found) {
   auto& managed = enlist(self, found.record);
   managed.info = found.info;
   if (found.vmm)
-    manage(self, found.info, found.vmm);
-  else
-    on_changed(self, found.info);
+    return manage(self, found.info, found.vmm);
+  if (found.info.state == sandbox_state::stuck)
+    watch_for(self, {.record = found.record,
+                     .directory = found.info.directory,
+                     .was_standing = found.was_standing});
+  on_changed(self, found.info);
 }
 
-/// Removes what is kept of a sandbox whose VM has ended, and its name.
-void forget(node_pointer self, const sandbox_id& id,
-            std::function<void()> then) {
-  const auto it = self->state.sandboxes.find(id);
-  if (it == self->state.sandboxes.end())
-    return then();
-  it->second.is_ending = true;
-  const auto place = place_of(it->second.record);
-  auto job = host_job{[services = shared_services(self), place] {
-    services->forget_record(place);
-    return host_answer{};
-  }};
-  run_on(self, it->second.hand, std::move(job),
-         [self, id, place, then](const host_answer&) {
-           self->state.sandboxes.erase(id);
-           note_departed(self, place);
-           uplink::tell_removed(self, id);
-           count_load(self);
-           then();
-         });
+/// A sandbox of which only the place could be read: its name is not used, and
+/// its directory stays, until it can be.
+void list_unread(node_pointer self, const unread_record& x) {
+  auto& st = self->state;
+  const auto record = sandbox_record{.id = x.place};
+  auto lost = lost_vm{.record = record, .is_unread = true};
+  if (is_valid(x.place) && !st.sandboxes.contains(x.place)) {
+    auto& managed = st.sandboxes[x.place];
+    managed = {.info = {.id = x.place,
+                        .host = st.settings.host,
+                        .state = sandbox_state::stuck,
+                        .note = "its record cannot be read, and its VM may "
+                                "run: "
+                                + x.why},
+               .record = record,
+               .hand = next_hand(self)};
+    on_changed(self, sandbox_info{managed.info});
+  }
+  watch_for(self, std::move(lost));
+}
+
+/// Whether a sandbox that has no record may have one that is not read.
+void hold(node_pointer self, const sandbox_id& id) {
+  auto& managed = self->state.sandboxes.at(id);
+  auto changed = managed.info;
+  changed.state = sandbox_state::stuck;
+  changed.note = "not started: its VM may be the one of a record that cannot "
+                 "be read; see the other sandboxes of this node";
+  on_changed(self, changed);
+  self->state.watch.held.insert(id);
 }
 
 /// Ends what has no SANDBOX: its VM may run all the same.
@@ -134,6 +119,14 @@ void stop_managed(node_pointer self, const managed_sandbox& managed,
               stop_request{.sandbox = managed.info.id})
     .then([then](const done&) { then({}); },
           [then](const caf::error& error) { then(from_caf_error(error)); });
+}
+
+void end_sandbox(node_pointer self, managed_sandbox& managed,
+                 std::function<void(const failure&)> then) {
+  if (managed.handle)
+    stop_managed(self, managed, std::move(then));
+  else
+    stop_lost(self, managed, std::move(then));
 }
 
 /// Removes what a VM ran in that has ended and whose record is kept.
@@ -179,6 +172,62 @@ void keep_count(node_pointer self, managed_sandbox& managed) {
 
 } // namespace
 
+void list_declared(node_pointer self, const config::sandbox_section& declared) {
+  const auto& st = self->state;
+  const bool is_ours = declared.attach.empty()
+                       && declared.driver != config::driver_kind::simulated;
+  auto& managed =
+    enlist(self, {.id = declared.name,
+                  .origin = declared.attach.empty() ? sandbox_origin::declared
+                                                    : sandbox_origin::attached,
+                  .spec = declared,
+                  .created_at = st.services.wall(),
+                  .limits = is_ours ? merge(declared.limits.limits(),
+                                            st.settings.limits.sandbox.limits())
+                                    : sandbox_limits{}});
+  managed.is_waiting = true;
+  on_changed(self, sandbox_info{managed.info});
+}
+
+void start_declared(node_pointer self, const sandbox_id& id) {
+  auto& st = self->state;
+  auto& managed = st.sandboxes.at(id);
+  managed.is_waiting = false;
+  if (auto admitted = admit_vm(self, managed.record); !admitted)
+    return on_started(self, id, {.outcome = admitted.error()});
+  // Many start one after the other: each has the time for itself.
+  auto job = host_job{[services = shared_services(self),
+                       record = managed.record, leash = st.settings.leash_pid,
+                       clock = &self->home_system().clock()] {
+    return start_vm(*services, record, leash, {}, clock->now() + start_limit);
+  }};
+  run_on(
+    self, managed.hand, std::move(job),
+    [self, id](const host_answer& answer) { on_started(self, id, answer); });
+}
+
+void forget(node_pointer self, const sandbox_id& id,
+            std::function<void()> then) {
+  const auto it = self->state.sandboxes.find(id);
+  if (it == self->state.sandboxes.end())
+    return then();
+  it->second.is_ending = true;
+  const auto place = place_of(it->second.record);
+  auto job = host_job{[services = shared_services(self), place] {
+    services->forget_record(place);
+    return host_answer{};
+  }};
+  run_on(self, it->second.hand, std::move(job),
+         [self, id, place, then](const host_answer&) {
+           self->state.sandboxes.erase(id);
+           self->state.watch.lost.erase(place);
+           note_departed(self, place);
+           uplink::tell_removed(self, id);
+           count_load(self);
+           then();
+         });
+}
+
 void bring_up(node_pointer self) {
   auto& st = self->state;
   for (const auto& info : st.services.store->list())
@@ -188,6 +237,11 @@ void bring_up(node_pointer self) {
   for (const auto& found : st.services.adopted)
     adopt(self, found);
   flatten_deep(self);
+  for (const auto& each : st.services.unread)
+    list_unread(self, each);
+  for (const auto& record : std::exchange(st.services.doomed, {}))
+    watch_for(self, {.record = record, .is_doomed = true});
+  const bool all_are_read = std::exchange(st.services.unread, {}).empty();
   st.services.adopted.clear();
   st.services.ended.clear();
   // One that was found, but not its VM, may still run: not a second one.
@@ -195,7 +249,10 @@ void bring_up(node_pointer self) {
   for (const auto& declared : st.settings.declared)
     if (!st.sandboxes.contains(declared.name)) {
       list_declared(self, declared);
-      fresh.push_back(declared.name);
+      if (all_are_read)
+        fresh.push_back(declared.name);
+      else
+        hold(self, declared.name);
     }
   after_memory_look(self, [self, fresh] {
     for (const auto& id : fresh)
@@ -240,7 +297,7 @@ void on_sandbox_down(node_pointer self, const caf::down_msg& down) {
   }
   lose(self, it->first, sandbox_state::stuck,
        "nobody looks after its VM: " + to_string(from_caf_error(down.reason))
-         + "; restart the node, or stop the sandbox");
+         + "; it is looked for again");
 }
 
 caf::result<done> on_stop(node_pointer self, const stop_request& request) {
@@ -252,7 +309,10 @@ caf::result<done> on_stop(node_pointer self, const stop_request& request) {
     return to_caf_error(ec::unknown_sandbox, request.sandbox.value);
   if (it->second.info.state == sandbox_state::starting)
     return to_caf_error(ec::not_ready,
-                        request.sandbox.value + " is being started");
+                        request.sandbox.value + " is being started ("
+                          + it->second.info.note
+                          + "); stop it when it runs, or wait for the end of "
+                            "its start's deadline");
   auto& managed = it->second;
   if (managed.is_ending)
     return to_caf_error(ec::not_ready,
@@ -271,10 +331,7 @@ caf::result<done> on_stop(node_pointer self, const stop_request& request) {
       kept->second.is_ending = false;
     promise.deliver(to_caf_error(why));
   };
-  if (managed.handle)
-    stop_managed(self, managed, std::move(then));
-  else
-    stop_lost(self, managed, std::move(then));
+  end_sandbox(self, managed, std::move(then));
   return promise;
 }
 
@@ -284,11 +341,15 @@ void stop_all(node_pointer self, std::function<void()> then) {
     if (--*left == 0)
       then();
   };
-  for (const auto& [id, managed] : self->state.sandboxes) {
-    if (!managed.handle)
+  for (auto& [id, managed] : self->state.sandboxes) {
+    const bool is_lost = !managed.handle
+                         && managed.info.state == sandbox_state::stuck
+                         && managed.info.origin != sandbox_origin::attached
+                         && !managed.info.directory.empty();
+    if (!managed.handle && !is_lost)
       continue;
     ++*left;
-    stop_managed(
+    end_sandbox(
       self, managed,
       [self, id = id, one_less,
        origin = managed.info.origin](const failure& why) {
@@ -304,7 +365,7 @@ void stop_all(node_pointer self, std::function<void()> then) {
           one_less();
       });
   }
-  one_less();
+  end_doomed(self, one_less);
 }
 
 bool is_busy(node_pointer self) {

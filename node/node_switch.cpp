@@ -81,10 +81,13 @@ void take_address(sandbox_network& x, const sandbox_network& old) {
 /// All is as it was before.
 void abandon(node_pointer self, const switch_ptr& run, const failure& why) {
   const auto then = [self, run, why](const host_answer& answer) {
-    if (answer.outcome)
+    if (answer.outcome) {
       log::error("sandbox.left", {{"sandbox", run->name},
                                   {"place", place_of(run->record)},
                                   {"reason", answer.outcome}});
+      if (!is_promotion(*run))
+        watch_for(self, {.record = run->record, .is_doomed = true});
+    }
     give_back(self, run->name, run->old_vmm);
     if (is_promotion(*run))
       give_back(self, run->from, run->vmm);
@@ -104,7 +107,7 @@ void abandon(node_pointer self, const switch_ptr& run, const failure& why) {
       static_cast<void>(services.keep_record(x.record).has_value());
       return host_answer{.outcome = {ec::vmm_unreachable,
                                      "its new VM could not be ended; "
-                                     "forkfleet fsck finds it"}};
+                                     "it is tried again"}};
     },
     then);
 }
@@ -139,14 +142,17 @@ void retire(node_pointer self, const switch_ptr& run,
   }};
   // On its own worker: what it still writes comes before.
   run_on(self, old.hand, std::move(job),
-         [self, run, place](const host_answer& answer) {
+         [self, run, place, record = old.record](const host_answer& answer) {
            self->state.switches.retiring.erase(place);
-           note_departed(self, place);
            run->old_vmm.reset();
-           if (answer.outcome)
+           if (answer.outcome) {
              log::error("sandbox.left", {{"sandbox", run->name},
                                          {"place", place},
                                          {"reason", answer.outcome}});
+             watch_for(self, {.record = record, .is_doomed = true});
+           } else {
+             note_departed(self, place);
+           }
            end_switch(self, run, {});
          });
 }
@@ -203,6 +209,8 @@ std::set<sandbox_id> places_in_use(node_pointer self) {
     result.insert(place_of(managed.record));
   for (const auto& [operation, run] : st.switches.running)
     result.insert(place_of(run->record));
+  for (const auto& [place, lost] : st.watch.lost)
+    result.insert(place);
   return result;
 }
 

@@ -259,14 +259,22 @@ caf::result<archive_report> on_import(node_pointer self,
      .report = {.tag = request.tag, .host = self->state.settings.host},
      .work =
        [store = self->state.services.store,
-        find = self->state.services.find_archive, tag = request.tag,
-        file = request.file](upkeep_result<archive_report>& result,
-                             const stop_asked& stop) {
-         const auto path = archive_path(find, file);
+        find = self->state.services.find_archive, request](
+         upkeep_result<archive_report>& result, const stop_asked& stop) {
+         const auto path = archive_path(find, request.file);
          if (!path)
            return path.error();
-         result.report.file = *path;
-         return take_archive(result, store->import_from(*path, tag, stop));
+         auto& report = result.report;
+         report.file = *path;
+         auto contents = store->look_into(*path);
+         if (!contents)
+           return contents.error();
+         report.signature = std::move(contents->signature);
+         report.contract = std::move(contents->contract);
+         return take_archive(
+           result,
+           store->import_from(*path, request.tag, stop,
+                              {request.accept_unsigned, request.trusted_key}));
        },
      .then =
        [self](upkeep_result<archive_report>& result) {

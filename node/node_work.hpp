@@ -29,6 +29,14 @@ inline constexpr uint8_t retention_reminder = 252;
 /// The tick that says: time to let go of guests that nobody asks.
 inline constexpr uint8_t access_reminder = 251;
 
+/// Workers for guests: so many are always there, so many may be hired. Of
+/// these, guests that did not answer the last time get at most half.
+inline constexpr std::size_t access_hands_min = 4;
+inline constexpr std::size_t access_hands_max = 32;
+
+/// The tick that says: VMs that did not answer are looked for again.
+inline constexpr uint8_t lost_reminder = 250;
+
 /// As many requests may wait for one guest.
 inline constexpr std::size_t access_queue_max = 32;
 
@@ -40,6 +48,20 @@ host_worker_actor next_hand(node_pointer self);
 
 /// Takes over what ran before this life, and starts what is declared.
 void bring_up(node_pointer self);
+
+/// Has a VM looked for that may run, until that is known: longer and longer
+/// apart, on workers of its own.
+void watch_for(node_pointer self, lost_vm lost);
+void look_for_lost(node_pointer self);
+/// A sandbox that was found, or told, to have ended while nobody looked after
+/// it: it is forgotten, told, or started anew, as its origin asks for.
+void on_lost_ended(node_pointer self, const sandbox_id& id, const failure& why);
+/// Starts a sandbox of the fleet file that is listed and waits.
+void start_declared(node_pointer self, const sandbox_id& id);
+void list_declared(node_pointer self, const config::sandbox_section& declared);
+/// Removes what is kept of a sandbox whose VM has ended, and its name.
+void forget(node_pointer self, const sandbox_id& id,
+            std::function<void()> then);
 
 /// Sandboxes. A change of state is an event as well.
 void tell_state(node_pointer self, const sandbox_info& now);
@@ -112,6 +134,8 @@ void leave_guests(node_pointer self);
 /// Tells what nobody owns on this host, and removes it if that is asked.
 caf::result<fsck_report> on_fsck(node_pointer self,
                                  const fsck_request& request);
+caf::result<doctor_report> on_doctor(node_pointer self,
+                                     const doctor_request& request);
 /// A VM takes the place of another under a sandbox' name.
 caf::result<restore_report> on_rollback(node_pointer self,
                                         const rollback_request& request);
@@ -137,9 +161,12 @@ void stop_upkeep(node_pointer self);
 void refresh_load(node_pointer self);
 /// Measures its memory first, where that is looked at, then calls `then`.
 void after_memory_look(node_pointer self, std::function<void()> then);
-/// Whether the host has the memory for a VM that is about to start; one that
-/// has its place among the sandboxes already is not counted twice.
-status admit_vm(node_pointer self, const sandbox_record& record);
+/// Whether the host has the memory, and this node the file descriptors, for a
+/// VM that is about to start. One that has its place among the sandboxes
+/// already is not counted twice; the VM that a rollback replaces runs beside
+/// the new one until the switch, and is counted.
+status admit_vm(node_pointer self, const sandbox_record& record,
+                bool is_rollback = false);
 /// What the VM of a child may take.
 sandbox_limits limits_of_child(node_pointer self,
                                const restore_request& request);

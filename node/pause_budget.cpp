@@ -25,6 +25,12 @@ std::string in_milliseconds(microseconds x) {
          + " ms";
 }
 
+std::string pace(const capture_forecast& x) {
+  return "the guest changes "
+         + std::to_string((x.dirty_bytes_per_second + mib / 2) / mib)
+         + " MiB/s";
+}
+
 } // namespace
 
 microseconds storage_wait(uint64_t unwritten_bytes) {
@@ -39,8 +45,11 @@ budget_advice pause_budget::weigh(const capture_forecast& forecast,
   for_storage_ =
     limits_.touches_storage ? storage_wait(unwritten_bytes) : microseconds{0};
   predicted_ = forecast.pause + for_storage_;
-  dirty_bytes_per_second_ = forecast.dirty_bytes_per_second;
-  if (limits_.pause.count() == 0 || predicted_ <= limits_.pause)
+  last_ = forecast;
+  if (allowed().count() == 0 || predicted_ <= allowed())
+    return {};
+  // What is never tried is never measured again.
+  if (forecast.is_due)
     return {};
   if (tries_ < limits_.tries && delayed < limits_.delay) {
     const auto advice = put_off(forecast, delayed);
@@ -53,12 +62,20 @@ budget_advice pause_budget::weigh(const capture_forecast& forecast,
                                           : budget_step::refuse};
 }
 
+/// What is allowed: the budget, and without one the longest pause there is,
+/// where the prediction is more than an assumption.
+microseconds pause_budget::allowed() const {
+  if (limits_.pause.count() > 0 || last_.is_assumed)
+    return limits_.pause;
+  return limits_.longest;
+}
+
 /// What may make the pause shorter; refuse when nothing may.
 budget_advice pause_budget::put_off(const capture_forecast& forecast,
                                     microseconds delayed) const {
   const auto left = limits_.delay - delayed;
   // The disk catches up by itself.
-  if (for_storage_.count() > 0 && forecast.pause <= limits_.pause)
+  if (for_storage_.count() > 0 && forecast.pause <= allowed())
     return {.step = budget_step::wait,
             .delay = std::min({left, for_storage_, first_delay * 8})};
   if (!forecast.can_refine)
@@ -74,15 +91,33 @@ budget_advice pause_budget::put_off(const capture_forecast& forecast,
 
 failure pause_budget::refusal() const {
   auto text = "the pause would be " + in_milliseconds(predicted_) + ", "
-              + in_milliseconds(limits_.pause) + " are allowed";
-  if (dirty_bytes_per_second_ > 0)
-    text += "; the guest changes "
-            + std::to_string((dirty_bytes_per_second_ + mib / 2) / mib)
-            + " MiB/s";
+              + in_milliseconds(allowed()) + " are allowed";
+  if (last_.dirty_bytes_per_second > 0)
+    text += "; " + pace(last_);
+  if (!last_.basis.empty())
+    text += "; this rests on " + last_.basis;
+  if (last_.is_assumed)
+    text += ": a branch without --max-pause measures it";
   if (for_storage_.count() > 0)
     text += "; " + in_milliseconds(for_storage_)
             + " of it for data that is not yet on the disk";
   return {ec::pause_too_long, text};
+}
+
+std::string pause_budget::warning() const {
+  const bool is_over = limits_.pause.count() > 0 && predicted_ > limits_.pause;
+  if (is_over)
+    return "the pause was predicted to be " + in_milliseconds(predicted_)
+           + ", over its budget of " + in_milliseconds(limits_.pause)
+           + "; it was taken to measure it anew, as this prediction had "
+             "refused the branches before";
+  if (limits_.pause.count() > 0 && last_.is_assumed)
+    return "the predicted pause rests on " + last_.basis;
+  if (!last_.converges)
+    return pace(last_) + ", about as fast as its memory is copied: "
+           + std::to_string((last_.residual_bytes + mib / 2) / mib)
+           + " MiB were left to copy while it stood";
+  return {};
 }
 
 } // namespace forkfleet

@@ -35,6 +35,9 @@ struct budget_limits {
   bool touches_storage = false;
   /// Whether there is another method to take.
   bool has_alternative = false;
+  /// The pause that nothing may exceed: the guest is resumed then, and the
+  /// branch fails. 0: any.
+  microseconds longest{0};
 };
 
 class pause_budget {
@@ -49,10 +52,17 @@ public:
   /// The pause by the last forecast, with what unwritten data adds to it.
   microseconds predicted() const { return predicted_; }
 
-  /// pause_too_long: prediction, budget, what the guest writes.
+  /// pause_too_long: prediction, what it rests on, budget, what the guest
+  /// writes, and what helps.
   failure refusal() const;
 
+  /// What the report should say of a pause that may begin: that it rests on an
+  /// assumption, that it is over its budget to be measured anew, or that the
+  /// guest outran the passes. Empty: nothing.
+  std::string warning() const;
+
 private:
+  microseconds allowed() const;
   budget_advice put_off(const capture_forecast& forecast,
                         microseconds delayed) const;
 
@@ -60,7 +70,7 @@ private:
   uint64_t tries_ = 0;
   microseconds predicted_{0};
   microseconds for_storage_{0}; // of these
-  uint64_t dirty_bytes_per_second_ = 0;
+  capture_forecast last_ = {};
 };
 
 /// What `bytes` that are not yet on the disk add to a pause that waits for

@@ -2,7 +2,9 @@
 #include "node/recovery.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <map>
+#include <thread>
 #include <utility>
 
 #include "node/limits/sandbox_cgroups.hpp"
@@ -12,7 +14,6 @@ namespace forkfleet {
 
 namespace {
 
-constexpr auto adopt_limit = std::chrono::seconds{10};
 constexpr auto resume_limit = std::chrono::seconds{10};
 
 deadline_point in(std::chrono::seconds limit) {
@@ -40,11 +41,17 @@ public:
 
   recovery_result run() {
     // The guests first: one may be standing still.
-    auto records = plan_.records.load_all(result_.notes);
-    if (plan_.networks)
-      for (const auto& record : records)
-        plan_.networks->claim(record.network);
-    for (const auto& record : take_replaced(records))
+    auto loaded = plan_.records.load_all(result_.notes, &result_.unread);
+    if (!loaded) {
+      result_.outcome = loaded.error();
+      return std::move(result_);
+    }
+    auto& records = *loaded;
+    claim_networks(records);
+    const auto replaced = take_replaced(records);
+    find_all(replaced);
+    find_all(records);
+    for (const auto& record : replaced)
       end_replaced(record);
     for (const auto& record : records)
       adopt(record);
@@ -59,9 +66,39 @@ public:
   }
 
 private:
+  using found_vm = expected<vmm_ptr>;
+
+  /// The host's rules go with the last of them: one that could not be read
+  /// may be of any.
+  void claim_networks(const std::vector<sandbox_record>& records) {
+    if (!plan_.networks)
+      return;
+    for (const auto& record : records)
+      plan_.networks->claim(record.network);
+    for (const auto& each : result_.unread)
+      plan_.networks->claim({.space = each.place.value});
+  }
+
+  /// Many VMs may be slow to answer: they are asked side by side.
+  void find_all(const std::vector<sandbox_record>& records) {
+    auto answers = std::vector<found_vm>(records.size());
+    auto next = std::atomic<std::size_t>{0};
+    const auto work = [&] {
+      for (auto i = next++; i < records.size(); i = next++)
+        answers[i] = find_vm(records[i]);
+    };
+    auto others = std::vector<std::jthread>{};
+    for (std::size_t i = 1; i < std::min(plan_.threads, records.size()); ++i)
+      others.emplace_back(work);
+    work();
+    others.clear();
+    for (std::size_t i = 0; i < records.size(); ++i)
+      found_[place_of(records[i])] = std::move(answers[i]);
+  }
+
   void adopt(const sandbox_record& record) {
     auto found = adopted_sandbox{.record = record, .info = info_of(record)};
-    auto vm = find_vm(record);
+    auto vm = std::move(found_.at(place_of(record)));
     if (!vm) {
       result_.notes.push_back("sandbox " + record.id.value + ": "
                               + to_string(vm.error()));
@@ -71,9 +108,11 @@ private:
         return forget(record);
       found.info.state = vm.error().code == ec::vmm_gone ? sandbox_state::gone
                                                          : sandbox_state::stuck;
-      found.info.note = to_string(vm.error());
+      found.info.note = found.info.state == sandbox_state::gone
+                          ? vm.error().message
+                          : to_string(vm.error()) + "; it is looked for again";
       if (found.info.state == sandbox_state::stuck)
-        note_stuck(record.id, vm.error());
+        found.was_standing = note_stuck(record.id, vm.error());
       result_.adopted.push_back(std::move(found));
       return;
     }
@@ -100,14 +139,15 @@ private:
     const auto what = "sandbox " + record.id.value + ": its VM in "
                       + place_of(record).value
                       + " was replaced, or never took its place";
-    const auto vm = find_vm(record);
+    const auto vm = std::move(found_.at(place_of(record)));
     auto ended = vm ? (*vm)->stop(in(adopt_limit)) : status{};
     if (!vm && vm.error().code != ec::vmm_gone)
       ended = tl::unexpected<failure>(vm.error());
     if (!ended) {
       result_.notes.push_back(what + ", and could not be ended: "
                               + to_string(ended.error())
-                              + "; forkfleet fsck finds it");
+                              + "; it is tried again");
+      result_.doomed.push_back(record);
       return;
     }
     result_.notes.push_back(what + ": ended");
@@ -119,8 +159,11 @@ private:
     result_.notes.push_back("sandbox " + record.id.value
                             + ": ended, the node was killed before its guest "
                               "took an identity of its own");
-    if (auto ended = vm.stop(in(adopt_limit)); !ended)
-      return result_.notes.push_back(to_string(ended.error()));
+    if (auto ended = vm.stop(in(adopt_limit)); !ended) {
+      result_.notes.push_back(to_string(ended.error()));
+      result_.doomed.push_back(record);
+      return;
+    }
     forget(record);
   }
 
@@ -141,7 +184,8 @@ private:
       {.id = place_of(record),
        .directory = plan_.records.directory(place_of(record)),
        .spec = record.spec,
-       .leash_pid = plan_.leash_pid},
+       .leash_pid = plan_.leash_pid,
+       .output_bytes = plan_.console_bytes},
       in(adopt_limit));
   }
 
@@ -153,11 +197,14 @@ private:
   }
 
   /// Nobody can tell whether the guest stands still: it is never hidden.
-  void note_stuck(const sandbox_id& id, const failure& why) {
-    if (const auto standing = find_standing(id); standing != entries_.end())
-      standing->report.outcome = {
-        ec::guest_stuck,
-        "the guest may stand still, its VM is not found: " + to_string(why)};
+  bool note_stuck(const sandbox_id& id, const failure& why) {
+    const auto standing = find_standing(id);
+    if (standing == entries_.end())
+      return false;
+    standing->report.outcome = {
+      ec::guest_stuck,
+      "the guest may stand still, its VM is not found yet: " + to_string(why)};
+    return true;
   }
 
   /// Resumes a guest that a branch of an earlier life left standing still,
@@ -249,6 +296,15 @@ private:
       report.root_hash = sealed->root_hash;
       report.warnings.push_back("the node was killed after the snapshot was "
                                 "sealed: the times are lost");
+    } else if (plan_.store.is_unread(entry.request.tag)) {
+      // The entry stays open: the next start may be able to tell.
+      report.outcome = {ec::io_failed,
+                        "the node was killed, and snapshot "
+                          + entry.request.tag.value
+                          + " cannot be read: whether it was sealed by this "
+                            "branch is not known"};
+      entry.ended = true;
+      return;
     } else {
       plan_.store.discard(entry.request.operation);
       if (!report.outcome)
@@ -291,6 +347,7 @@ private:
   const recovery_plan& plan_;
   std::vector<journal_entry> entries_ = {};
   std::map<snapshot_tag, snapshot_info> sealed_ = {};
+  std::map<sandbox_id, found_vm> found_ = {}; // by place
   recovery_result result_ = {};
 };
 

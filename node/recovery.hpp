@@ -4,6 +4,8 @@
 // branch that was in flight its one ending. Knows no CAF.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -16,18 +18,27 @@
 namespace forkfleet {
 
 /// A sandbox that was found again after a restart. `vmm` is empty when its
-/// VM is gone.
+/// VM is gone, and when it is stuck: then nobody knows whether it runs, and it
+/// is to be looked for again.
 struct adopted_sandbox {
   sandbox_record record = {};
   sandbox_info info = {};
   vmm_ptr vmm = {};
+  /// A branch of the earlier life may have left its guest standing still.
+  bool was_standing = false;
 };
 
 /// What was found and done.
 struct recovery_result {
   std::vector<adopted_sandbox> adopted = {};
   std::vector<journal_entry> ended = {}; // every one has its report
-  std::vector<std::string> notes = {};   // for the log
+  /// VMs that lost their name, or never were whole, and could not be ended.
+  std::vector<sandbox_record> doomed = {};
+  /// Sandboxes of which nothing but their place could be read.
+  std::vector<unread_record> unread = {};
+  std::vector<std::string> notes = {}; // for the log
+  /// Why nothing is known; none when all the rest counts.
+  failure outcome = {};
 };
 
 /// What recovery works on.
@@ -38,10 +49,17 @@ struct recovery_plan {
   operation_journal& journal;
   sandbox_records& records;
   int leash_pid = 0;
-  sandbox_networks* networks = nullptr; // null: no sandbox has one
+  sandbox_networks* networks = nullptr;         // null: no sandbox has one
+  uint64_t console_bytes = console_bytes_usual; // kept of what a VM prints
+  std::size_t threads = 1; // VMs that are looked for at once
 };
 
-/// Never harms a healthy VM. Declared and attached sandboxes whose VM is gone
+/// How long one look for a VM may take. One that is slower is looked for
+/// again by the node.
+inline constexpr auto adopt_limit = std::chrono::seconds{5};
+
+/// Never harms a healthy VM, and removes nothing of a VM that is not certain
+/// to have ended. Declared and attached sandboxes whose VM is gone
 /// are forgotten: the fleet file brings them back. A branch that was sealed
 /// before the node died is a success; any other is `interrupted`. A snapshot
 /// whose branch was told to have failed is removed.

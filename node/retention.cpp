@@ -13,9 +13,16 @@ namespace forkfleet {
 
 namespace {
 
-/// Newest first; of those sealed at one instant the order is that of names.
+/// The order in which their store got them, whatever the clock said. What an
+/// older version sealed has no place in it and comes before all others, by the
+/// clock; of one instant by their names.
+auto place_of_snapshot(const snapshot_info& x) {
+  return std::tie(x.sequence, x.created_at, x.tag);
+}
+
+/// Newest first.
 bool is_newer(const snapshot_info* a, const snapshot_info* b) {
-  return std::tie(a->created_at, a->tag) > std::tie(b->created_at, b->tag);
+  return place_of_snapshot(*a) > place_of_snapshot(*b);
 }
 
 class judge_of_snapshots {
@@ -28,6 +35,7 @@ public:
       known_.emplace(x.tag, &x);
     for (const auto& rule : rules_.rules)
       rank(rule);
+    date(snapshots);
   }
 
   retention_verdicts run() {
@@ -53,6 +61,22 @@ private:
     }
   }
 
+  /// When each is taken to be from: a clock that was set back in between makes
+  /// none older than one that was there before it.
+  void date(const std::vector<snapshot_info>& snapshots) {
+    std::vector<const snapshot_info*> list;
+    for (const auto& x : snapshots)
+      list.push_back(&x);
+    std::ranges::sort(list, [](const auto* a, const auto* b) {
+      return place_of_snapshot(*a) < place_of_snapshot(*b);
+    });
+    auto last = microseconds::min();
+    for (const auto* x : list) {
+      last = std::max(last, x->created_at);
+      dates_[x->tag] = last;
+    }
+  }
+
   /// What one rule says of a snapshot that has its label.
   retention_verdict by_rule(const config::retention_rule& rule,
                             const snapshot_info& info) const {
@@ -60,7 +84,7 @@ private:
       return {false, "rule " + rule.label + " keeps the last "
                        + std::to_string(rule.keep_last) + " of sandbox "
                        + info.source.value};
-    const auto age = now_ - info.created_at;
+    const auto age = now_ - dates_.at(info.tag);
     if (rule.ttl.count() > 0 && age < rule.ttl)
       return {false, "rule " + rule.label + " keeps what is younger than "
                        + schema::format_duration(rule.ttl)};
@@ -102,6 +126,7 @@ private:
   std::map<snapshot_tag, const snapshot_info*> known_ = {};
   std::map<std::pair<const config::retention_rule*, snapshot_tag>, std::size_t>
     places_ = {};
+  std::map<snapshot_tag, microseconds> dates_ = {};
   retention_verdicts result_ = {};
 };
 
@@ -127,7 +152,7 @@ removal_order(const retention_verdicts& verdicts,
       ++diffs[x.base];
   }
   const auto later = [](const snapshot_info* a, const snapshot_info* b) {
-    return std::tie(a->created_at, a->tag) < std::tie(b->created_at, b->tag);
+    return place_of_snapshot(*a) < place_of_snapshot(*b);
   };
   std::set<const snapshot_info*, decltype(later)> free{later};
   std::map<snapshot_tag, const snapshot_info*> known;

@@ -35,7 +35,7 @@ retention_verdicts judge(const config::retention_section& rules,
                          const snapshot_users& users, microseconds unix_now);
 
 /// What is due, at most `count` of it, in an order in which it can be
-/// removed: a diff before its base, else the oldest first.
+/// removed: a diff before its base, else what its store got first.
 std::vector<snapshot_tag>
 removal_order(const retention_verdicts& verdicts,
               const std::vector<snapshot_info>& snapshots, std::size_t count);

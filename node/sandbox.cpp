@@ -5,6 +5,8 @@
 
 #include "actors/harden.hpp"
 #include "actors/log.hpp"
+#include "node/branch_cleanup.hpp"
+#include "node/console_ring.hpp"
 #include "node/host_worker.hpp"
 
 namespace forkfleet {
@@ -73,38 +75,19 @@ void when_free(self_ptr self, std::function<void()> work) {
 /// what it staged must not stay.
 void rescue(self_ptr self, const branch_request& request, const failure& why) {
   const auto& context = self->state.setup.branching;
-  auto outcome = std::make_shared<branch_outcome>(
-    branch_outcome{{.operation = request.operation,
-                    .sandbox = request.sandbox,
-                    .tag = request.tag,
-                    .host = self->state.setup.info.host,
-                    .outcome = {ec::interrupted, why.message},
-                    .mode = request.mode},
-                   {}});
-  auto job = host_job{[vmm = context.vmm, store = context.store,
-                       journal = context.journal, outcome,
-                       clock = &self->home_system().clock()] {
-    auto& report = outcome->report;
-    const auto resumed = vmm->resume(limit_from(*clock, resume_limit));
-    if (!resumed && resumed.error().code != ec::vmm_gone)
-      report.outcome = {ec::guest_stuck, to_string(resumed.error())};
-    vmm->abandon();
-    store->discard(report.operation);
-    // It may have died after its snapshot was sealed.
-    for (auto& info : store->list())
-      if (report.outcome.code == ec::interrupted && info.tag == report.tag
-          && info.operation == report.operation) {
-        report.outcome = {};
-        report.root_hash = info.root_hash;
-        outcome->snapshot = std::move(info);
-      }
-    if (auto kept = journal->close(report); !kept)
-      report.warnings.push_back(to_string(kept.error()));
+  auto result = std::make_shared<branch_result>(branch_result{
+    report_of_failed(context, request, {ec::interrupted, why.message}), {}});
+  auto job = host_job{[context, result, clock = &self->home_system().clock()] {
+    clean_up_branch(context, guest_after::may_stand,
+                    limit_from(*clock, resume_limit), *result);
+    if (auto kept = context.journal->close(result->report); !kept)
+      result->report.warnings.push_back(to_string(kept.error()));
     return host_answer{};
   }};
   run_on(self, self->state.setup.hands, std::move(job),
-         [self, outcome](const host_answer&) {
-           branch_ended(self, std::move(*outcome));
+         [self, result](const host_answer&) {
+           branch_ended(
+             self, {std::move(result->report), std::move(result->snapshot)});
          });
 }
 
@@ -231,7 +214,8 @@ void on_health(self_ptr self, vmm_health health, const std::string& trouble) {
     case vmm_health::stuck:
       return become(self, sandbox_state::stuck, "its VMM does not answer");
     case vmm_health::gone:
-      return become(self, sandbox_state::gone, "its VM ended by itself");
+      return become(self, sandbox_state::gone,
+                    trouble.empty() ? "its VM ended by itself" : trouble);
     case vmm_health::no_space:
       return become(self, sandbox_state::paused, trouble);
   }
@@ -255,13 +239,18 @@ void on_tick(self_ptr self) {
   if (st.look || !st.branching.empty())
     return;
   st.look = std::make_shared<std::atomic_flag>();
-  auto job = host_job{[vmm = st.setup.branching.vmm, look = st.look,
-                       clock = &self->home_system().clock()] {
-    if (look->test_and_set())
-      return host_answer{};
-    const auto health = vmm->health(limit_from(*clock, probe_limit));
-    return host_answer{.health = health, .text = vmm->trouble()};
-  }};
+  auto job =
+    host_job{[vmm = st.setup.branching.vmm, look = st.look,
+              clock = &self->home_system().clock(),
+              console = st.setup.info.console, keep = st.setup.console_bytes] {
+      if (look->test_and_set())
+        return host_answer{};
+      const auto health = vmm->health(limit_from(*clock, probe_limit));
+      // Its keeper does so, too; but that may have been killed.
+      if (!console.empty() && keep > 0)
+        static_cast<void>(trim_ring(console, keep).has_value());
+      return host_answer{.health = health, .text = vmm->trouble()};
+    }};
   run_on(self, st.setup.hands, std::move(job),
          [self, look = st.look](const host_answer& answer) {
            if (self->state.look == look)

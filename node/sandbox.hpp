@@ -22,6 +22,7 @@ struct sandbox_setup {
   worker_factory make_worker = {};
   host_worker_actor hands = {};
   local_node_actor node = {};
+  uint64_t console_bytes = 0; // kept of what it prints; 0: all of it
   milliseconds probe_interval{2000};
 };
 

@@ -13,6 +13,9 @@ namespace forkfleet::node_work {
 
 namespace {
 
+/// To see that nothing of a start that failed is left.
+constexpr auto clear_max = std::chrono::seconds{10};
+
 /// A detached worker in production, a plain one under the simulation.
 worker_factory make_worker_factory(node_pointer self) {
   auto* sys = &self->home_system();
@@ -83,9 +86,19 @@ plan_network(const node_services& services, const sandbox_record& record,
            : services.networks->plan(record.spec.network, place_of(record));
 }
 
+/// Firecracker writes its snapshots itself, where the node tells it to.
+bool takes_user(const sandbox_record& record) {
+  return record.spec.driver == config::driver_kind::qemu
+         && record.spec.attach.empty();
+}
+
 /// What the VM runs in, as its record tells.
 expected<made_cgroup> make_surroundings(const node_services& services,
-                                        const sandbox_record& record) {
+                                        const sandbox_record& record,
+                                        const std::string& directory) {
+  if (services.users && takes_user(record))
+    if (auto claimed = services.users->claim(directory); !claimed)
+      return tl::unexpected(claimed.error());
   if (services.networks)
     if (auto made = services.networks->make(record.network); !made)
       return tl::unexpected(made.error());
@@ -113,6 +126,7 @@ sandbox_setup setup_of(node_pointer self, const managed_sandbox& managed,
     .make_worker = make_worker_factory(self),
     .hands = managed.hand,
     .node = me,
+    .console_bytes = st.services.console_bytes,
     .probe_interval = st.settings.probe_interval,
   };
 }
@@ -152,13 +166,18 @@ std::shared_ptr<node_services> shared_services(node_pointer self) {
   const auto& all = self->state.services;
   return std::make_shared<node_services>(
     node_services{.drivers = all.drivers,
+                  .images = all.images,
                   .store = all.store,
                   .journal = all.journal,
                   .keep_record = all.keep_record,
                   .forget_record = all.forget_record,
+                  .directory_of = all.directory_of,
+                  .load_record = all.load_record,
                   .cgroups = all.cgroups,
+                  .users = all.users,
                   .networks = all.networks,
-                  .find_archive = all.find_archive});
+                  .find_archive = all.find_archive,
+                  .console_bytes = all.console_bytes});
 }
 
 host_answer start_vm(const node_services& services, sandbox_record record,
@@ -178,19 +197,31 @@ host_answer start_vm(const node_services& services, sandbox_record record,
       static_cast<void>(services.networks->remove(record.network).has_value());
     return {.outcome = directory.error()};
   }
-  auto made = make_surroundings(services, record);
+  auto made = make_surroundings(services, record, *directory);
   auto vm = made ? (*driver)->start({.id = place_of(record),
                                      .directory = *directory,
                                      .spec = record.spec,
                                      .snapshot = std::move(snapshot),
                                      .leash_pid = leash_pid,
                                      .cgroup = made->path,
-                                     .network = record.network},
+                                     .network = record.network,
+                                     .images = services.images,
+                                     .output_bytes = services.console_bytes},
                                     until)
                  : tl::unexpected(made.error());
   if (!vm) {
+    auto outcome = vm.error();
+    const auto cleared = (*driver)->clear(
+      *directory, std::chrono::steady_clock::now() + clear_max);
+    if (!cleared) {
+      outcome.message += "; and " + cleared.error().message;
+      return {.outcome = std::move(outcome),
+              .text = std::move(*directory),
+              .network = std::move(record.network),
+              .is_left = true};
+    }
     services.forget_record(place_of(record));
-    return {.outcome = vm.error()};
+    return {.outcome = std::move(outcome)};
   }
   return {.vmm = std::move(*vm),
           .text = std::move(*directory),
@@ -198,17 +229,39 @@ host_answer start_vm(const node_services& services, sandbox_record record,
           .network = std::move(record.network)};
 }
 
+sandbox_info info_of_record(node_pointer self, const sandbox_record& record) {
+  auto result = blank_info(self, record);
+  result.state = sandbox_state::stuck;
+  result.note = {};
+  if (const auto& find = self->state.services.directory_of)
+    result.directory = find(place_of(record));
+  result.identity = record.identity;
+  result.unenforced = record.unenforced;
+  result.switched_by = record.switched_by;
+  return result;
+}
+
+expected<vmm_ptr> find_vm(const node_services& services,
+                          const sandbox_record& record,
+                          const std::string& directory, int leash_pid,
+                          deadline_point until) {
+  const auto driver = driver_of(services, record);
+  if (!driver)
+    return tl::unexpected(driver.error());
+  auto where = directory;
+  if (where.empty() && services.directory_of)
+    where = services.directory_of(place_of(record));
+  return (*driver)->adopt({.id = place_of(record),
+                           .directory = std::move(where),
+                           .spec = record.spec,
+                           .leash_pid = leash_pid},
+                          until);
+}
+
 host_answer end_vm(const node_services& services, const sandbox_record& record,
                    const std::string& directory, int leash_pid,
                    deadline_point until) {
-  const auto driver = driver_of(services, record);
-  if (!driver)
-    return {.outcome = driver.error()};
-  const auto vm = (*driver)->adopt({.id = place_of(record),
-                                    .directory = directory,
-                                    .spec = record.spec,
-                                    .leash_pid = leash_pid},
-                                   until);
+  const auto vm = find_vm(services, record, directory, leash_pid, until);
   if (!vm)
     return {.outcome =
               vm.error().code == ec::vmm_gone ? failure{} : vm.error()};

@@ -29,10 +29,22 @@ std::shared_ptr<node_services> shared_services(node_pointer self);
 
 /// Makes the record, what the VM runs in, and then the VM, on the calling
 /// thread. The answer has the VM and, as text, its directory. After an error
-/// nothing is left.
+/// nothing is left, unless the answer says so: then its record stays, and it is
+/// to be looked for.
 host_answer start_vm(const node_services& services, sandbox_record record,
                      int leash_pid, std::optional<snapshot_files> snapshot,
                      deadline_point until);
+
+/// What is known of a sandbox by its record alone.
+sandbox_info info_of_record(node_pointer self, const sandbox_record& record);
+
+/// Finds the VM of an earlier life again, on the calling thread. vmm_gone when
+/// it has certainly ended; any other error says nothing about that. An empty
+/// directory is looked up.
+expected<vmm_ptr> find_vm(const node_services& services,
+                          const sandbox_record& record,
+                          const std::string& directory, int leash_pid,
+                          deadline_point until);
 
 /// Ends a VM that has no SANDBOX, if it is still there, on the calling
 /// thread.

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -96,6 +97,9 @@ struct snapshot_files {
   memory_layout memory = {};
   std::string vmstate_path = {};
   std::vector<frozen_disk> disks = {};
+  /// Whether its contract is ours: it was sealed here, or the fleet's key
+  /// vouches for it. Else it is a stranger's word.
+  bool is_vouched = false;
   /// The files stay where they are as long as a copy of this lives: until
   /// the child has opened them, and no longer.
   std::shared_ptr<const void> hold = {};
@@ -113,6 +117,8 @@ struct snapshot_usage {
   uint64_t unique_bytes = 0;
   std::vector<snapshot_disk> disks = {};
   bool is_read = false;
+  std::string signature = {};
+  std::vector<std::string> contract = {};
 };
 
 /// How two memories differ, and two snapshots' disks.
@@ -124,6 +130,19 @@ struct image_difference {
   uint64_t read_bytes = 0;            // of each
   std::vector<memory_run> table = {}; // the first `compared_runs_max`
   uint64_t disk_bytes = 0;            // written since both had the same disk
+};
+
+/// What is believed of one archive beside what the fleet's key vouches for.
+struct archive_belief {
+  bool accept_unsigned = false;
+  std::string key = {}; // public, in hex; empty: none
+};
+
+/// What an archive says of itself.
+struct archive_contents {
+  snapshot_tag tag = {};
+  std::string signature = {};             // who vouches for it, in words
+  std::vector<std::string> contract = {}; // what a child of it would run
 };
 
 /// What an archive holds and takes.
@@ -158,6 +177,21 @@ public:
   /// All sealed snapshots, in order of their tags.
   virtual std::vector<snapshot_info> list() = 0;
 
+  /// Whether something lies under this tag that is not listed, because it
+  /// could not be read, or because that could not be found out: then nobody
+  /// knows whether it was ever sealed.
+  virtual bool is_unread(const snapshot_tag& tag) {
+    static_cast<void>(tag);
+    return false;
+  }
+
+  /// Whether labels and note of a snapshot that is listed could not be read:
+  /// it may have any, also one that keeps it.
+  virtual bool has_unread_words(const snapshot_tag& tag) {
+    static_cast<void>(tag);
+    return false;
+  }
+
   /// The files of one, for a restore. unknown_snapshot; snapshot_corrupt
   /// when its manifest and files do not agree, or its chain is broken.
   virtual expected<snapshot_files> open(const snapshot_tag& tag) = 0;
@@ -165,16 +199,19 @@ public:
   /// The memory of one, to be read.
   virtual expected<memory_image_ptr> image(const snapshot_tag& tag) = 0;
 
-  /// The snapshot with this root hash; an empty tag when there is none.
-  virtual snapshot_info find_root(const std::string& root_hash) = 0;
+  /// The snapshot with this root hash that the changes of a VM may count from:
+  /// one that was sealed here, or `parent`, which the VM was started from. An
+  /// empty tag when there is none.
+  virtual snapshot_info find_base(const std::string& root_hash,
+                                  const snapshot_tag& parent) = 0;
 
   /// Whether files can be cloned here, so that a clone costs no copy.
   virtual bool can_clone() = 0;
 
   /// Gives a diff a flat image of its own, so that it needs its base no
   /// more; correct when it has one. Works in the background of everything
-  /// else, and stands still while a guest does. interrupted when `stop` says
-  /// so; then nothing has changed.
+  /// else, and stands still while a guest does; waits where somebody flattens
+  /// it already. interrupted when `stop` says so; then nothing has changed.
   virtual status flatten(const snapshot_tag& tag, const stop_asked& stop) = 0;
 
   /// Reads all of a snapshot and compares every hash. snapshot_corrupt names
@@ -202,11 +239,15 @@ public:
                                              const std::string& path,
                                              const stop_asked& stop) = 0;
 
+  /// What such a file says of itself; nothing of it is kept.
+  virtual expected<archive_contents> look_into(const std::string& path) = 0;
+
   /// Makes a snapshot of such a file, checked before it is seen; under
-  /// `tag`, or under its own when that is empty.
-  virtual expected<archive_result> import_from(const std::string& path,
-                                               const snapshot_tag& tag,
-                                               const stop_asked& stop) = 0;
+  /// `tag`, or under its own when that is empty. not_permitted when no key
+  /// vouches for it that is believed here or by `belief`.
+  virtual expected<archive_result>
+  import_from(const std::string& path, const snapshot_tag& tag,
+              const stop_asked& stop, const archive_belief& belief = {}) = 0;
 
   /// Waits until the flat images that are not yet on the disk are below
   /// their bound, so that a pause does not meet them. Before a pause, never
@@ -217,8 +258,11 @@ public:
   virtual uint64_t unwritten_bytes() = 0;
 
   /// Removes one; unknown_snapshot. invalid_request names the diffs that
-  /// need it as their base, and the remedy; node_busy while it is in use.
-  virtual status remove(const snapshot_tag& tag) = 0;
+  /// need it as their base, and the remedy; node_busy while it is in use, and
+  /// when its labels or note are not those of `revision` any more: who found
+  /// by them that it is due must look again.
+  virtual status remove(const snapshot_tag& tag,
+                        std::optional<uint64_t> revision = {}) = 0;
 
   /// Free bytes for new snapshots, 0 when it cannot be told.
   virtual uint64_t free_bytes() = 0;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "actors/harden.hpp"
+#include "node/branch_cleanup.hpp"
 
 namespace forkfleet {
 
@@ -12,25 +13,20 @@ namespace {
 
 using self_ptr = snapshot_worker_actor::stateful_pointer<snapshot_worker_state>;
 
-/// What is left to do when a library threw in the middle of a branch: the
-/// guest runs, nothing stays behind.
+/// A guest that a broken branch may have left standing gets so long to resume.
+constexpr auto resume_limit = std::chrono::seconds{10};
+
+/// A library threw in the middle of a branch.
 branch_outcome clean_up(const branch_context& context,
                         const branch_request& request,
                         const std::string& reason) {
-  auto report = branch_report{.operation = request.operation,
-                              .sandbox = request.sandbox,
-                              .tag = request.tag,
-                              .host = context.host,
-                              .outcome = {ec::io_failed, reason},
-                              .mode = request.mode};
-  const auto until = context.now() + std::chrono::seconds{10};
-  if (auto resumed = context.vmm->resume(until); !resumed)
-    report.outcome = resumed.error();
-  context.vmm->abandon();
-  context.store->discard(request.operation);
-  if (auto kept = context.journal->close(report); !kept)
-    report.warnings.push_back(kept.error().message);
-  return {std::move(report), {}};
+  auto result = branch_result{
+    report_of_failed(context, request, {ec::io_failed, reason}), {}};
+  clean_up_branch(context, guest_after::may_stand, context.now() + resume_limit,
+                  result);
+  if (auto kept = context.journal->close(result.report); !kept)
+    result.report.warnings.push_back(kept.error().message);
+  return {std::move(result.report), std::move(result.snapshot)};
 }
 
 branch_outcome take_branch(const branch_context& context,

@@ -61,7 +61,8 @@ void lost(node_pointer self, const std::string& why) {
 
 inventory_page blank_page(node_pointer self) {
   return {.host = self->state.settings.host,
-          .incarnation = self->state.settings.incarnation};
+          .incarnation = self->state.settings.incarnation,
+          .life = self->state.settings.life};
 }
 
 /// All that this node holds, in pages; the last one is marked.
@@ -167,7 +168,9 @@ void say_hello(node_pointer self) {
   st.uplink.where = link::joining;
   const auto connection = st.uplink.connection;
   auto hello = node_hello{.host = st.settings.host,
+                          .identity = st.settings.identity,
                           .incarnation = st.settings.incarnation,
+                          .life = st.settings.life,
                           .epoch_seen = st.uplink.epoch,
                           .version = st.settings.version,
                           .data = st.settings.data,
@@ -175,6 +178,7 @@ void say_hello(node_pointer self) {
                           .accelerator = st.settings.accelerator,
                           .limits = st.settings.limits_text,
                           .network = st.settings.network_text,
+                          .confinement = st.settings.confinement_text,
                           .load = st.load};
   self
     ->request(st.uplink.coordinator, caf::timespan{answer_limit},
@@ -233,6 +237,7 @@ void send_heartbeat(node_pointer self) {
   const auto connection = up.connection;
   auto beat = node_heartbeat{.host = st.settings.host,
                              .incarnation = st.settings.incarnation,
+                             .life = st.settings.life,
                              .sequence = ++up.heartbeat_sequence,
                              .load = st.load};
   self
@@ -325,6 +330,7 @@ void tell(node_pointer self, const fleet_event& happened) {
     up.outbox.emplace_back(
       node_events{.host = self->state.settings.host,
                   .incarnation = self->state.settings.incarnation,
+                  .life = self->state.settings.life,
                   .events = {happened}});
   } else {
     ++up.events_dropped;
@@ -337,7 +343,8 @@ void leave(node_pointer self, std::function<void()> then) {
   if (up.where != link::joined)
     return then();
   auto goodbye = node_goodbye{.host = self->state.settings.host,
-                              .incarnation = self->state.settings.incarnation};
+                              .incarnation = self->state.settings.incarnation,
+                              .life = self->state.settings.life};
   self
     ->request(up.coordinator, caf::timespan{std::chrono::seconds{1}},
               std::move(goodbye))

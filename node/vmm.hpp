@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,8 +59,44 @@ constexpr auto enum_table(vmm_health) {
   });
 }
 
+/// A file of the host that a VM used and that is no part of its snapshots: a
+/// kernel, an image of a disk, what such an image lies over. What it was when
+/// the VM began to use it.
+struct pinned_file {
+  std::string use = {};
+  std::string path = {};
+  uint64_t bytes = 0;
+  int64_t modified_ns = 0;
+  int64_t changed_ns = 0;
+  uint64_t inode = 0;
+  std::string sha256 = {}; // empty: too large to be read
+
+  friend bool operator==(const pinned_file&, const pinned_file&) = default;
+  static constexpr schema::about about{
+    "pinned_file", "A file of the host that a snapshot lies over."};
+  static constexpr auto fields() {
+    using schema::field;
+    return std::tuple{
+      field("use", &pinned_file::use,
+            "kernel, initrd, or a disk's name; with ':' and a number what "
+            "lies under its image."),
+      field("path", &pinned_file::path, "Where it was."),
+      field("bytes", &pinned_file::bytes, "Its size."),
+      field("modified_ns", &pinned_file::modified_ns,
+            "When its content changed last, Unix time."),
+      field("changed_ns", &pinned_file::changed_ns,
+            "When the file system touched it last, Unix time."),
+      field("inode", &pinned_file::inode, "Its number in its file system."),
+      field("sha256", &pinned_file::sha256,
+            "SHA-256 in hex; empty for a file that was too large to be read."),
+    };
+  }
+};
+
 /// What a snapshot of this VM needs to run again: the runnability contract.
-/// It stands in the manifest, and the driver that made it reads it back.
+/// It stands in the manifest, and the driver that made it reads it back. It
+/// may come from a stranger: a driver takes from it what it knows, each field
+/// checked, and nothing else.
 struct run_contract {
   std::string driver = {};
   std::string vmm_version = {};
@@ -71,6 +108,7 @@ struct run_contract {
   /// Everything else the driver must repeat, in its own words: the kernel's
   /// path and hash, the command line, the devices.
   std::vector<std::string> arguments = {};
+  std::vector<pinned_file> files = {};
 
   friend bool operator==(const run_contract&, const run_contract&) = default;
   static constexpr schema::about about{"run_contract",
@@ -88,6 +126,8 @@ struct run_contract {
       schema::field("vcpus", &run_contract::vcpus, "Virtual CPUs."),
       schema::field("arguments", &run_contract::arguments,
                     "What the driver must repeat."),
+      schema::field("files", &run_contract::files,
+                    "Files of the host that must be as they were."),
     };
   }
 };
@@ -147,6 +187,16 @@ struct capture_forecast {
   uint64_t passes = 0;                 // over memory, while the guest ran
   /// Whether another pass can make the pause shorter.
   bool can_refine = false;
+  /// False when passes do not help any more: the guest writes about as fast
+  /// as memory is copied.
+  bool converges = true;
+  /// What `pause` rests on, for people; empty: measured in these passes.
+  std::string basis = {};
+  /// Nothing like it was measured yet: `pause` is an assumption.
+  bool is_assumed = false;
+  /// So many branches were refused for what `pause` rests on that one is due
+  /// to be taken, whatever the budget, so that it is measured again.
+  bool is_due = false;
 };
 
 /// A writable disk as it stood at one instant: qcow2 layers, the lowest first,
@@ -165,9 +215,6 @@ struct capture_result {
   std::string method = {};                // such as "background-snapshot"
   std::string reason = {};                // why not a better one
   std::chrono::microseconds vmm_pause{0}; // by the VMM's stamps; 0: none
-  /// From the VMM's stamp of the stop to the guest seen running, where the
-  /// guest still ran for a part of the pause stage; 0: it stood for all of it.
-  std::chrono::microseconds stood{0};
   uint64_t memory_bytes = 0;
   uint64_t written_bytes = 0;
   uint64_t vmstate_bytes = 0;
@@ -193,7 +240,7 @@ public:
   virtual vmm_health health(deadline_point until) = 0;
 
   /// What the last `health` found besides, in people's words: what is missing,
-  /// and where. Does not ask the VM.
+  /// and where; or how the VM ended. Does not ask the VM.
   virtual std::string trouble() const { return {}; }
 
   /// What is known of it. Does not ask the VM.
@@ -230,6 +277,15 @@ public:
   /// Lets the guest run and sees it run. Called whatever happened before;
   /// returns guest_stuck when it could not.
   virtual status resume(deadline_point until) = 0;
+
+  /// How long the guest stood in the last pause: from the VMM's stamp of its
+  /// stop until it was seen running. 0: it was never asked to stop. Empty: not
+  /// known; it may have stood from `pause` to the end of `resume`. Does not
+  /// ask the VM.
+  virtual std::optional<std::chrono::microseconds> stood() const { return {}; }
+
+  /// The branch is not taken because of its last forecast.
+  virtual void refused() noexcept {}
 
   /// Completes sink and file, unsynced. The guest runs.
   virtual expected<capture_result> drain(deadline_point until) = 0;

@@ -10,6 +10,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/support/mutant_table.hpp"
 #include "tests/support/tidy_rules.hpp"
 
 using namespace forkfleet::test;
@@ -53,6 +54,31 @@ void check_none(const findings& found) {
 }
 
 } // namespace
+
+TEST_CASE("each mutant can be made of the tree as it is", "[tidy][mutants]") {
+  const auto table = parse_mutants(read_text("tests/mutants/table.txt"));
+  CHECK(table.mutants.size() > 20);
+  for (const auto& problem : check_mutants(table, our_tree()))
+    FAIL_CHECK(problem);
+}
+
+TEST_CASE("a mutant whose line is gone is found", "[tidy][mutants]") {
+  const auto tree = tree_of("node/x.cpp", "  if (a)\n  b();\n  b();\n");
+  const auto problems = [&tree](const std::string& name,
+                                const std::string& line,
+                                const std::string& with) {
+    return check_mutants(
+      parse_mutants("name: " + name + "\nfile: node/x.cpp\nline: " + line
+                    + "\nwith: " + with + "\ntest: t\nfilter: f\n"),
+      tree);
+  };
+  CHECK(problems("good", "if (a)", "if (!a)").empty());
+  CHECK(problems("gone", "if (c)", "if (a)").size() == 1);
+  CHECK(problems("twice", "b();", "c();").size() == 1);
+  CHECK(problems("same", "if (a)", "if (a)").size() == 1);
+  CHECK(check_mutants(parse_mutants("name: bare\nwhat: else\n"), tree).size()
+        == 7);
+}
 
 TEST_CASE("files and lines stay short", "[tidy][sizes]") {
   check_none(check_sizes(our_tree()));

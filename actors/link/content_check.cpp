@@ -1,109 +1,138 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/link/content_check.hpp"
 
-#include <initializer_list>
-#include <vector>
+#include <utility>
 
 #include "actors/exec_protocol.hpp"
+#include "actors/fsck_protocol.hpp"
 #include "actors/link/wire_shape.hpp"
 #include "actors/membership_protocol.hpp"
 #include "actors/snapshot_protocol.hpp"
+#include "actors/switch_protocol.hpp"
 
 namespace forkfleet {
 
 namespace {
 
-constexpr std::string_view namespace_prefix = "forkfleet::";
 constexpr std::string_view list_prefix = "@<>";
+constexpr std::string_view error_types = "+@error";
 constexpr std::size_t context_values_max = 8;
 
-struct walked_type {
-  std::string_view name;
-  bool (*walk)(wire_reader&);
-};
-
-using walked_types = std::vector<walked_type>;
-
-template <class... Ts>
-walked_types types() {
-  return {walked_type{Ts::about.name, walk<Ts>}...};
+template <class T>
+std::string types_of() {
+  return "+forkfleet::" + std::string{T::about.name};
 }
 
-const walked_types& requests_of_clients() {
-  static const auto list =
-    types<branch_request, operation_query, restore_request, stop_request,
-          remove_request, nodes_request, sandboxes_request, snapshots_request,
-          events_request, cancel_request, flatten_request, verify_request,
-          export_request, import_request, annotate_request, inspect_request,
-          compare_request, exec_request, file_request, console_request,
-          fsck_request, rollback_request, promote_request>();
-  return list;
+template <class Asked, class Answer>
+question pair(question_kind kind) {
+  return {.kind = kind,
+          .types = types_of<Asked>(),
+          .answer_types = types_of<Answer>(),
+          .walk = walk<Asked>,
+          .walk_answer = walk<Answer>};
 }
 
-const walked_types& words_of_nodes() {
-  static const auto list =
-    types<inventory_page, node_heartbeat, node_events, node_goodbye,
-          branch_report, operation_status, restore_report, done, verify_report,
-          archive_report, inspect_report, compare_report, exec_report,
-          file_report, console_report, fsck_report>();
-  return list;
+template <class Told, class Answer>
+question told() {
+  static_assert(says_who_speaks<Told>(),
+                "what a node tells must have a field of its host's name");
+  return pair<Told, Answer>(question_kind::of_node);
 }
 
-const walked_types& words_of_coordinators() {
-  static const auto list =
-    types<branch_request, operation_query, restore_request, stop_request,
-          remove_request, branch_report, operation_status, restore_report, done,
-          node_list, sandbox_list, snapshot_list, event_list, node_welcome,
-          heartbeat_ack, cancel_request, flatten_request, verify_request,
-          export_request, import_request, verify_report, archive_report,
-          annotate_request, inspect_request, inspect_report, compare_request,
-          compare_report, exec_request, exec_report, file_request, file_report,
-          console_request, console_report, fsck_request, fsck_report,
-          rollback_request, promote_request>();
-  return list;
+question hello() {
+  auto result = told<node_hello, node_welcome>();
+  result.types += "+forkfleet::node_actor";
+  result.is_hello = true;
+  return result;
 }
 
-const walked_type* find(const walked_types& list, std::string_view name) {
-  if (!name.starts_with(namespace_prefix))
-    return nullptr;
-  name.remove_prefix(namespace_prefix.size());
-  for (const auto& entry : list)
-    if (entry.name == name)
-      return &entry;
-  return nullptr;
+// What is asked of a node is asked by clients of the coordinator, too.
+void add_shared(std::vector<question>& list, question_kind kind) {
+  const auto pairs = {
+    pair<branch_request, branch_report>(kind),
+    pair<operation_query, operation_status>(kind),
+    pair<restore_request, restore_report>(kind),
+    pair<stop_request, done>(kind),
+    pair<remove_request, done>(kind),
+    pair<cancel_request, done>(kind),
+    pair<flatten_request, done>(kind),
+    pair<verify_request, verify_report>(kind),
+    pair<export_request, archive_report>(kind),
+    pair<import_request, archive_report>(kind),
+    pair<annotate_request, inspect_report>(kind),
+    pair<inspect_request, inspect_report>(kind),
+    pair<compare_request, compare_report>(kind),
+    pair<exec_request, exec_report>(kind),
+    pair<file_request, file_report>(kind),
+    pair<console_request, console_report>(kind),
+    pair<fsck_request, fsck_report>(kind),
+    pair<rollback_request, restore_report>(kind),
+    pair<promote_request, restore_report>(kind),
+    pair<doctor_request, doctor_report>(kind),
+  };
+  list.insert(list.end(), pairs.begin(), pairs.end());
 }
 
-const walked_type* find_for(peer_role peer, std::string_view name) {
-  switch (peer) {
+std::vector<question> make_questions() {
+  using enum question_kind;
+  auto events = pair<events_request, event_list>(of_client);
+  events.waits_for_events = true;
+  auto result =
+    std::vector<question>{hello(),
+                          told<inventory_page, done>(),
+                          told<node_heartbeat, heartbeat_ack>(),
+                          told<node_events, done>(),
+                          told<node_goodbye, done>(),
+                          pair<nodes_request, node_list>(of_client),
+                          pair<sandboxes_request, sandbox_list>(of_client),
+                          pair<snapshots_request, snapshot_list>(of_client),
+                          std::move(events)};
+  add_shared(result, of_client);
+  add_shared(result, of_coordinator);
+  return result;
+}
+
+bool may_ask(peer_role asker, question_kind kind) {
+  switch (asker) {
     case peer_role::client:
-      return find(requests_of_clients(), name);
+      return kind == question_kind::of_client;
     case peer_role::node:
-      return find(words_of_nodes(), name);
-    case peer_role::coordinator:
-      return find(words_of_coordinators(), name);
+      return kind == question_kind::of_node;
     case peer_role::local:
-      if (const auto* entry = find(requests_of_clients(), name))
-        return entry;
-      return find(words_of_nodes(), name);
+      return kind != question_kind::of_coordinator;
+    case peer_role::coordinator:
+      return kind == question_kind::of_coordinator;
   }
-  return nullptr;
-}
-
-bool speaks_for_nodes(peer_role peer) {
-  return peer == peer_role::node || peer == peer_role::local;
-}
-
-content_verdict walk_hello(wire_reader& in, std::string_view peer_node) {
-  auto actor = uint64_t{0};
-  auto node = std::string_view{};
-  if (!walk<node_hello>(in) || !in.number(actor) || actor == 0
-      || !in.raw(node_bytes_size, node) || !in.at_end())
-    return content_verdict::malformed;
-  return node == peer_node ? content_verdict::passes : content_verdict::foreign;
+  return false;
 }
 
 content_verdict verdict_of(bool is_sound) {
   return is_sound ? content_verdict::passes : content_verdict::malformed;
+}
+
+content_verdict check_hello(const question& which, wire_reader in,
+                            const speaker& who, hello_content& hello) {
+  auto node = std::string_view{};
+  auto hosts = host_claims{who.host};
+  if (!which.walk(in, &hosts) || !in.number(hello.actor) || hello.actor == 0
+      || !in.raw(node_bytes_size, node) || !in.at_end())
+    return content_verdict::malformed;
+  hello.host = hosts.first();
+  if (node != who.node)
+    return content_verdict::foreign;
+  const auto may_speak =
+    who.host.empty() ? !hello.host.empty() : hello.host == who.host;
+  return may_speak ? content_verdict::passes : content_verdict::foreign_host;
+}
+
+content_verdict check_told(const question& which, wire_reader in,
+                           const speaker& who) {
+  auto hosts = host_claims{who.host};
+  if (!which.walk(in, &hosts) || !in.at_end())
+    return content_verdict::malformed;
+  const auto is_own = !who.host.empty() && hosts.first() == who.host;
+  return is_own && !hosts.is_foreign() ? content_verdict::passes
+                                       : content_verdict::foreign_host;
 }
 
 // One value of an error's context: a text or a number.
@@ -124,27 +153,58 @@ bool walk_context_value(wire_reader& in, std::string_view type) {
 
 } // namespace
 
-content_verdict check_content(std::string_view payload, peer_role peer,
-                              std::string_view peer_node) {
-  auto in = wire_reader{payload};
+const std::vector<question>& all_questions() {
+  static const auto list = make_questions();
+  return list;
+}
+
+bool read_head(std::string_view payload, content_head& head) {
   auto stages = std::size_t{0};
   auto number = uint16_t{0};
-  auto name = std::string_view{};
+  auto& in = head.values;
+  in = wire_reader{payload};
   if (!in.length(stages) || stages != 0 || !in.number(number) || number != 0
-      || !in.text(name) || !name.starts_with(list_prefix))
-    return content_verdict::malformed;
-  name.remove_prefix(list_prefix.size());
-  if (speaks_for_nodes(peer)
-      && name == "+forkfleet::node_hello+forkfleet::node_actor")
-    return walk_hello(in, peer_node);
-  if (name == "+@error" && peer != peer_role::client)
+      || !in.text(head.types) || !head.types.starts_with(list_prefix))
+    return false;
+  head.types.remove_prefix(list_prefix.size());
+  return true;
+}
+
+const question* find_question(std::string_view types, peer_role asker) {
+  for (const auto& x : all_questions())
+    if (x.types == types && may_ask(asker, x.kind))
+      return &x;
+  return nullptr;
+}
+
+const question* find_question(std::string_view types) {
+  for (const auto& x : all_questions())
+    if (x.types == types)
+      return &x;
+  return nullptr;
+}
+
+content_verdict check_question(const question& which, wire_reader values,
+                               const speaker& who, hello_content& hello) {
+  if (which.is_hello)
+    return check_hello(which, values, who, hello);
+  if (which.kind == question_kind::of_node)
+    return check_told(which, values, who);
+  return verdict_of(which.walk(values, nullptr) && values.at_end());
+}
+
+content_verdict check_answer(const question& which, const content_head& head,
+                             const speaker& who, bool names_hosts) {
+  auto in = head.values;
+  if (head.types == error_types)
     return verdict_of(walk_error(in) && in.at_end());
-  if (name.empty() || name.front() != '+')
+  if (head.types != which.answer_types)
     return content_verdict::forbidden;
-  const auto* entry = find_for(peer, name.substr(1));
-  if (entry == nullptr)
-    return content_verdict::forbidden;
-  return verdict_of(entry->walk(in) && in.at_end());
+  auto hosts = host_claims{who.host};
+  if (!which.walk_answer(in, &hosts) || !in.at_end())
+    return content_verdict::malformed;
+  return names_hosts && hosts.is_foreign() ? content_verdict::foreign_host
+                                           : content_verdict::passes;
 }
 
 bool walk_error(wire_reader& in) {

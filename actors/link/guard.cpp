@@ -10,6 +10,8 @@
 #include "actors/link/dialer.hpp"
 #include "actors/link/listener.hpp"
 #include "actors/link/session.hpp"
+#include "actors/link/waiting_room.hpp"
+#include "actors/suppressed_lines.hpp"
 
 namespace forkfleet {
 
@@ -26,7 +28,8 @@ failure ending_failure() {
 class guard::impl {
 public:
   impl(const link_limits& limits, std::string own_node)
-    : work_(asio::make_work_guard(io_)), housekeeping_(io_) {
+    : room_(limits.waiting_max, limits.waiting_of_address_max),
+      work_(asio::make_work_guard(io_)), housekeeping_(io_) {
     core_.limits = limits;
     core_.own_node = std::move(own_node);
     keep_house();
@@ -128,7 +131,27 @@ private:
     sessions_.erase(std::remove_if(sessions_.begin(), sessions_.end(), is_over),
                     sessions_.end());
     sessions_.push_back(made);
+    make_room_for(made);
     made->accept(how);
+  }
+
+  void make_room_for(const std::shared_ptr<session>& made) {
+    std::erase_if(waiting_, [this](const auto& x) {
+      const auto open = x.second.lock();
+      const auto is_over = !open || open->is_settled();
+      if (is_over)
+        room_.leave(x.first);
+      return is_over;
+    });
+    const auto number = ++waited_;
+    waiting_[number] = made;
+    const auto gone = room_.enter(number, made->address());
+    if (!gone)
+      return;
+    if (const auto open = waiting_[*gone].lock())
+      open->close(ending::over_cap,
+                  {ec::node_busy, "too many that do not show who they are"});
+    waiting_.erase(*gone);
   }
 
   void on_dialled(uint64_t number, expected<dialer::stream_ptr> outcome,
@@ -151,7 +174,7 @@ private:
 
   void keep_house() {
     housekeeping_.arm(housekeeping, [this] {
-      core_.flush_refusals();
+      log::tell_suppressed();
       keep_house();
     });
   }
@@ -171,7 +194,7 @@ private:
       end(x, why);
       dials_.erase(number);
     }
-    core_.flush_refusals();
+    log::tell_suppressed();
     housekeeping_.disarm();
     work_.reset();
     // A name lookup can not be cancelled; its answer is not waited for.
@@ -179,6 +202,9 @@ private:
   }
 
   guard_core core_;
+  waiting_room room_;
+  uint64_t waited_ = 0;
+  std::map<uint64_t, std::weak_ptr<session>> waiting_;
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   deadline housekeeping_;

@@ -5,12 +5,6 @@
 
 namespace forkfleet {
 
-namespace {
-
-constexpr unsigned refusals_logged_max = 10;
-
-} // namespace
-
 bool peer_book::bind(const std::string& node, const std::string& identity) {
   const auto lock = std::lock_guard{mutex_};
   auto& x = entries_[node];
@@ -41,11 +35,14 @@ link_counters guard_counts::read() const {
           .frames_refused = frames_refused,
           .timed_out = timed_out,
           .frames_passed = frames_passed,
+          .answers_refused = answers_refused,
+          .requests_refused = requests_refused,
+          .too_big = too_big,
           .open = open};
 }
 
 void guard_core::note_ending(ending how, const std::string& peer,
-                             const failure& why) {
+                             const std::string& identity, const failure& why) {
   switch (how) {
     case ending::closed:
       return;
@@ -58,20 +55,12 @@ void guard_core::note_ending(ending how, const std::string& peer,
     case ending::timed_out:
       ++counts.timed_out;
       break;
+    case ending::over_cap:
+      ++counts.over_cap;
+      break;
   }
-  if (logged_ == refusals_logged_max) {
-    ++not_logged_;
-    return;
-  }
-  ++logged_;
-  log::warn("connection.refused", {{"peer", peer}, {"reason", why.message}});
-}
-
-void guard_core::flush_refusals() {
-  if (not_logged_ > 0)
-    log::warn("connections.refused", {{"count", not_logged_}});
-  logged_ = 0;
-  not_logged_ = 0;
+  log::warn("connection.refused",
+            {{"peer", peer}, {"identity", identity}, {"reason", why.message}});
 }
 
 } // namespace forkfleet

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the guard's connections share: limits, counts, who is connected, and a
-// bound on what refusals may write to the log.
+// What the guard's connections share: limits, counts, and who is connected.
 #pragma once
 
 #include <atomic>
@@ -13,6 +12,7 @@
 #include "actors/error.hpp"
 #include "actors/link/access_list.hpp"
 #include "actors/link/limits.hpp"
+#include "actors/link/places.hpp"
 #include "actors/link/subject_book.hpp"
 
 namespace forkfleet {
@@ -44,6 +44,9 @@ struct guard_counts {
   std::atomic<uint64_t> frames_refused{0};
   std::atomic<uint64_t> timed_out{0};
   std::atomic<uint64_t> frames_passed{0};
+  std::atomic<uint64_t> answers_refused{0};
+  std::atomic<uint64_t> requests_refused{0};
+  std::atomic<uint64_t> too_big{0};
   std::atomic<uint64_t> open{0};
 
   link_counters read() const;
@@ -56,6 +59,8 @@ enum class ending : uint8_t {
   handshake_refused,
   frame_refused,
   timed_out,
+  /// No place was left for it.
+  over_cap,
 };
 
 /// One per guard; outlives its connections.
@@ -66,16 +71,11 @@ struct guard_core {
   peer_book peers;
   access_list denied;
   subject_book subjects;
+  places rooms{limits};
 
-  /// Counts a connection's end and logs a refusal; of many refusals in a
-  /// short time only some, and their number.
-  void note_ending(ending how, const std::string& peer, const failure& why);
-  /// To be called regularly: tells how many refusals were not logged.
-  void flush_refusals();
-
-private:
-  unsigned logged_ = 0;
-  uint64_t not_logged_ = 0;
+  /// Counts a connection's end and logs a refusal.
+  void note_ending(ending how, const std::string& peer,
+                   const std::string& identity, const failure& why);
 };
 
 } // namespace forkfleet

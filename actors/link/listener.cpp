@@ -132,7 +132,10 @@ void listener::on_accepted(const error_code& x, net_socket socket) {
                [self = shared_from_this()] { self->start(); });
     return;
   }
-  if (core_.counts.open >= core_.limits.connections_max) {
+  // Each has a cap of its own further in; this one is for descriptors.
+  const auto& limits = core_.limits;
+  if (core_.counts.open
+      >= limits.connections_max + limits.nodes_max + limits.waiting_max) {
     ++core_.counts.over_cap;
   } else {
     ++core_.counts.accepted;

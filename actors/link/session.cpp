@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "actors/link/token_handshake.hpp"
+#include "actors/log.hpp"
 
 namespace forkfleet {
 
@@ -111,13 +112,32 @@ void session::run_dialled() {
   }
   if (is_closed_)
     return;
-  if (hand_over())
-    start(frame_check::side::dialled, peer_role::coordinator);
+  start(frame_check::side::dialled, peer_role::coordinator);
+  hand_over();
 }
 
 void session::start(frame_check::side which, peer_role role) {
-  check_.emplace(which, role, core_.own_node);
+  constexpr auto prefix = std::string_view{"node:"};
+  auto host =
+    role == peer_role::node ? identity_.substr(prefix.size()) : std::string{};
+  const auto& limits = core_.limits;
+  exchange_.emplace(role, std::move(host),
+                    exchange_bounds{.questions_max = limits.questions_max,
+                                    .followers_max = limits.waits_max});
+  check_.emplace(which, core_.own_node, *exchange_);
+  outgoing_.emplace(*exchange_);
+  // The check is part of this session.
+  check_->on_greeted([this] { return enter(); });
   read_peer();
+}
+
+frame_fault session::enter() {
+  auto found = core_.rooms.enter(exchange_->peer(), identity_);
+  if (!found)
+    return frame_fault::no_place;
+  place_ = std::move(*found);
+  exchange_->enter(place_.quota(), place_.what() == place::kind::unproven);
+  return frame_fault::none;
 }
 
 bool session::hand_over() {
@@ -138,8 +158,10 @@ bool session::hand_over() {
 }
 
 void session::read_peer() {
+  is_reading_peer_ = true;
   net_->read(asio::buffer(from_peer_),
              [self = shared_from_this()](error_code x, std::size_t bytes) {
+               self->is_reading_peer_ = false;
                self->on_peer_bytes(x, bytes);
              });
 }
@@ -149,16 +171,52 @@ void session::on_peer_bytes(const error_code& x, std::size_t bytes) {
     return;
   if (x)
     return lost(x);
+  exchange_->set_time(std::chrono::steady_clock::now());
   const auto fault =
-    check_->feed(std::string_view{from_peer_.data(), bytes}, passed_);
+    check_->feed(std::string_view{from_peer_.data(), bytes}, inward_.waiting);
+  note_frames();
+  if (fault == frame_fault::no_place)
+    return close(ending::over_cap, {ec::node_busy, "no place is left for it"});
   if (fault != frame_fault::none)
     return close(ending::frame_refused,
                  {ec::not_permitted, "a frame that may not pass: "
                                        + std::string{schema::name_of(fault)}});
   if (!is_greeted_ && !check_->peer_node().empty() && !greet())
     return;
+  answer_refusals();
   limit_next_read();
-  pass_inward();
+  flush_inward();
+  go_on_reading();
+}
+
+void session::note_frames() {
+  if (exchange_->is_node())
+    place_.prove_node();
+  const auto refused = check_->answers_refused() - answers_refused_seen_;
+  if (refused == 0)
+    return;
+  answers_refused_seen_ += refused;
+  core_.counts.answers_refused += refused;
+  log::warn(
+    "answer.refused",
+    {{"identity", identity_}, {"peer", net_->peer()}, {"count", refused}});
+}
+
+void session::answer_refusals() {
+  const auto refused = check_->take_refusals();
+  if (refused.empty())
+    return;
+  for (const auto& x : refused) {
+    const auto frame = make_error_frame(
+      x.request, static_cast<uint8_t>(ec::node_busy), x.reason);
+    outward_.waiting.insert(outward_.waiting.end(), frame.begin(), frame.end());
+  }
+  core_.counts.requests_refused += refused.size();
+  log::warn("request.refused", {{"identity", identity_},
+                                {"peer", net_->peer()},
+                                {"reason", refused.front().reason},
+                                {"count", refused.size()}});
+  flush_outward();
 }
 
 bool session::greet() {
@@ -191,24 +249,71 @@ void session::limit_next_read() {
                 });
 }
 
-void session::pass_inward() {
-  if (passed_.empty())
-    return read_peer();
-  asio::async_write(caf_, asio::buffer(passed_),
+bool session::lane::take_next() {
+  if (is_busy() || waiting.empty())
+    return false;
+  flying.swap(waiting);
+  answers_flying = std::exchange(answers_waiting, 0);
+  return true;
+}
+
+// Not while CAF has to take what came before, nor while the peer leaves too
+// much unread: `out_limit_` then ends the connection.
+void session::go_on_reading() {
+  if (is_closed_ || is_reading_peer_ || inward_.bytes() > 0
+      || outward_.bytes() > core_.limits.unread_max)
+    return;
+  read_peer();
+}
+
+void session::flush_inward() {
+  if (!caf_.is_open() || !inward_.take_next())
+    return;
+  asio::async_write(caf_, asio::buffer(inward_.flying),
                     [self = shared_from_this()](error_code x, std::size_t) {
                       if (self->is_closed_)
                         return;
                       if (x)
                         return self->lost(x);
-                      self->passed_.clear();
-                      self->read_peer();
+                      self->inward_.flying.clear();
+                      self->flush_inward();
+                      self->go_on_reading();
                     });
 }
 
+void session::flush_outward() {
+  if (!outward_.take_next())
+    return;
+  out_limit_.arm(core_.limits.idle, [self = shared_from_this()] {
+    self->time_out("does not read");
+  });
+  net_->write(asio::buffer(outward_.flying),
+              [self = shared_from_this()](error_code x, std::size_t) {
+                if (self->is_closed_)
+                  return;
+                if (x)
+                  return self->lost(x);
+                self->on_written_outward();
+              });
+}
+
+void session::on_written_outward() {
+  out_limit_.disarm();
+  exchange_->note_read(outward_.answers_flying);
+  outward_.flying.clear();
+  flush_outward();
+  read_caf();
+  go_on_reading();
+}
+
 void session::read_caf() {
+  if (is_reading_caf_ || outward_.is_busy() || !caf_.is_open())
+    return;
+  is_reading_caf_ = true;
   caf_.async_read_some(
     asio::buffer(from_caf_),
     [self = shared_from_this()](error_code x, std::size_t bytes) {
+      self->is_reading_caf_ = false;
       self->on_caf_bytes(x, bytes);
     });
 }
@@ -218,18 +323,24 @@ void session::on_caf_bytes(const error_code& x, std::size_t bytes) {
     return;
   if (x)
     return close(ending::closed, {ec::node_down, "closed by this side"});
-  out_limit_.arm(core_.limits.idle, [self = shared_from_this()] {
-    self->time_out("does not read");
-  });
-  net_->write(asio::buffer(from_caf_.data(), bytes),
-              [self = shared_from_this()](error_code y, std::size_t) {
-                if (self->is_closed_)
-                  return;
-                self->out_limit_.disarm();
-                if (y)
-                  return self->lost(y);
-                self->read_caf();
-              });
+  exchange_->set_time(std::chrono::steady_clock::now());
+  outgoing_->feed(std::string_view{from_caf_.data(), bytes}, outward_.waiting,
+                  inward_.waiting);
+  outward_.answers_waiting += outgoing_->take_answers();
+  note_oversizes();
+  flush_outward();
+  flush_inward();
+  read_caf();
+}
+
+void session::note_oversizes() {
+  for (const auto& x : outgoing_->take_oversizes()) {
+    ++core_.counts.too_big;
+    log::error("message.too_big", {{"identity", identity_},
+                                   {"is_answer", x.head.is_answer()},
+                                   {"bytes", x.bytes},
+                                   {"bytes_max", frame_payload_max}});
+  }
 }
 
 void session::lost(const error_code& x) {
@@ -255,7 +366,8 @@ void session::close(ending how, failure why) {
     core_.peers.unbind(check_->peer_node());
     core_.subjects.leave(check_->peer_node());
   }
-  core_.note_ending(how, net_->peer(), why);
+  core_.note_ending(how, net_->peer(), identity_, why);
+  place_ = place{};
   // The reason is told before CAF can see the end. The events are let go,
   // because they hold whoever waits for them.
   const auto then = std::exchange(events_, {});

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One connection through the guard: frames from the peer are checked and
-// passed to CAF, bytes from CAF are passed to the peer. Holds at most one
-// frame and one buffer in each direction; who does not read is not read from.
+// passed to CAF, frames from CAF are noted and passed to the peer. Holds at
+// most one frame and one buffer in each direction; who does not read is not
+// read from.
 #pragma once
 
 #include <array>
@@ -14,8 +15,10 @@
 #include "actors/link/asio.hpp"
 #include "actors/link/deadline.hpp"
 #include "actors/link/door.hpp"
+#include "actors/link/exchange.hpp"
 #include "actors/link/frame_check.hpp"
 #include "actors/link/guard_core.hpp"
+#include "actors/link/outgoing_check.hpp"
 #include "actors/link/owned_fd.hpp"
 #include "actors/link/peer_stream.hpp"
 
@@ -52,7 +55,25 @@ public:
   /// Ends it; no effect on one that has ended.
   void close(ending how, failure why);
 
+  /// Whether it has shown who it is, or has ended.
+  bool is_settled() const { return is_greeted_ || is_closed_; }
+  /// Where it comes from, without the port.
+  std::string address() const {
+    return net_->peer().substr(0, net_->peer().rfind(':'));
+  }
+
 private:
+  /// What waits to be written, and what is being written.
+  struct lane {
+    std::vector<char> waiting;
+    std::vector<char> flying;
+    std::size_t answers_waiting = 0;
+    std::size_t answers_flying = 0;
+    bool is_busy() const { return !flying.empty(); }
+    std::size_t bytes() const { return waiting.size() + flying.size(); }
+    bool take_next();
+  };
+
   void on_handshake(const error_code& x);
   void on_token(const expected<access_subject>& who);
   /// Ends it when the peer's certificate expires.
@@ -62,10 +83,17 @@ private:
   void read_peer();
   void on_peer_bytes(const error_code& x, std::size_t bytes);
   bool greet();
+  frame_fault enter();
+  void note_frames();
+  void answer_refusals();
   void limit_next_read();
-  void pass_inward();
+  void go_on_reading();
+  void flush_inward();
+  void flush_outward();
+  void on_written_outward();
   void read_caf();
   void on_caf_bytes(const error_code& x, std::size_t bytes);
+  void note_oversizes();
   void lost(const error_code& x);
   void time_out(const char* what);
 
@@ -75,8 +103,11 @@ private:
   events events_;
   deadline in_limit_;
   deadline out_limit_;
+  place place_;
+  std::optional<exchange> exchange_;
   deadline term_;
   std::optional<frame_check> check_;
+  std::optional<outgoing_check> outgoing_;
   std::string identity_;
   access_subject subject_;
   std::chrono::system_clock::time_point until_ = {}; // of the certificate
@@ -84,7 +115,11 @@ private:
   bool is_greeted_ = false;
   bool was_mid_frame_ = false;
   bool is_closed_ = false;
-  std::vector<char> passed_;
+  bool is_reading_peer_ = false;
+  bool is_reading_caf_ = false;
+  uint64_t answers_refused_seen_ = 0;
+  lane inward_;
+  lane outward_;
   std::array<char, 65536> from_peer_;
   std::array<char, 65536> from_caf_;
 };

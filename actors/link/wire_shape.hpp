@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "actors/ids.hpp"
+#include "actors/link/host_claims.hpp"
 #include "actors/link/wire_reader.hpp"
 #include "actors/schema/fields.hpp"
 
@@ -48,13 +49,14 @@ bool is_known(std::underlying_type_t<Enum> number) {
 } // namespace detail
 
 /// Whether a `T` stands at the cursor; moves behind it. Numbers of enums must
-/// be known ones.
+/// be known ones. The names of hosts go to `hosts`, if there is one.
 template <class T>
-bool walk(wire_reader& in) {
+bool walk(wire_reader& in, host_claims* hosts = nullptr) {
   if constexpr (schema::described<T>) {
     return std::apply(
       [&](const auto&... entry) {
-        return (walk<std::decay_t<decltype(T{}.*(entry.member))>>(in) && ...);
+        return (walk<std::decay_t<decltype(T{}.*(entry.member))>>(in, hosts)
+                && ...);
       },
       T::fields());
   } else if constexpr (detail::is_list<T>::value) {
@@ -62,8 +64,15 @@ bool walk(wire_reader& in) {
     if (!in.length(count))
       return false;
     for (auto i = std::size_t{0}; i < count; ++i)
-      if (!walk<typename detail::is_list<T>::element>(in))
+      if (!walk<typename detail::is_list<T>::element>(in, hosts))
         return false;
+    return true;
+  } else if constexpr (std::is_same_v<T, host_name>) {
+    auto name = std::string_view{};
+    if (!in.text(name))
+      return false;
+    if (hosts != nullptr)
+      hosts->note(name);
     return true;
   } else if constexpr (std::is_same_v<T,
                                       std::string> || detail::is_id<T>::value) {

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <set>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "actors/schema/json_limits.hpp"
 #include "actors/schema/nearest.hpp"
 
 namespace forkfleet::schema {
@@ -88,8 +90,9 @@ std::size_t opening_quote(std::string_view text, std::size_t closing) {
 /// Builds the value while it counts levels and remembers keys.
 class builder final : public nlohmann::json_sax<json> {
 public:
-  builder(std::string_view text, const std::size_t& consumed)
-    : text_{text}, consumed_{consumed} {}
+  builder(std::string_view text, const std::size_t& consumed,
+          const json_limits& limits)
+    : text_{text}, consumed_{consumed}, limits_{limits} {}
 
   bool null() override { return put(nullptr); }
   bool boolean(bool value) override { return put(value); }
@@ -98,7 +101,9 @@ public:
   bool number_float(double value, const std::string&) override {
     return put(value);
   }
-  bool string(std::string& value) override { return put(std::move(value)); }
+  bool string(std::string& value) override {
+    return fits(value) && put(std::move(value));
+  }
   bool binary(json::binary_t&) override { return false; }
   bool start_object(std::size_t) override { return open(json::object()); }
   bool end_object() override { return close(); }
@@ -106,6 +111,8 @@ public:
   bool end_array() override { return close(); }
 
   bool key(std::string& name) override {
+    if (!fits(name))
+      return false;
     if (!levels_.back().keys.insert(name).second)
       return stop(opening_quote(text_, consumed_ - 1),
                   "duplicate key " + in_quotes(name));
@@ -148,12 +155,29 @@ private:
     return &top.value->back();
   }
 
+  bool fits(const std::string& text) {
+    return text.size() <= limits_.text_bytes_max
+           || stop(consumed_ - 1, fmt::format("a text of more than {} bytes",
+                                              limits_.text_bytes_max));
+  }
+
+  /// Whether one more value may be.
+  bool count() {
+    return ++values_ <= limits_.values_max
+           || stop(consumed_ - 1,
+                   fmt::format("more than {} values", limits_.values_max));
+  }
+
   bool put(json&& value) {
+    if (!count())
+      return false;
     add(std::move(value));
     return true;
   }
 
   bool open(json&& value) {
+    if (!count())
+      return false;
     if (levels_.size() == json_depth_max)
       return stop(consumed_ - 1,
                   fmt::format("more than {} levels deep", json_depth_max));
@@ -173,6 +197,8 @@ private:
 
   std::string_view text_;
   const std::size_t& consumed_;
+  json_limits limits_;
+  std::size_t values_ = 0;
   json root_ = {};
   std::vector<level> levels_ = {};
   std::string problem_ = {};
@@ -181,8 +207,13 @@ private:
 } // namespace
 
 expected<json> parse_json(std::string_view text) {
+  constexpr auto all = std::numeric_limits<std::size_t>::max();
+  return parse_json(text, {.values_max = all, .text_bytes_max = all});
+}
+
+expected<json> parse_json(std::string_view text, const json_limits& limits) {
   std::size_t consumed = 0;
-  builder result{text, consumed};
+  builder result{text, consumed, limits};
   const auto* data = text.data();
   json::sax_parse(counting_iterator{data, &consumed},
                   counting_iterator{data + text.size(), &consumed}, &result);

@@ -19,7 +19,7 @@ std::string_view advice(ec code) {
     case ec::node_busy:
       return "try again when it has ended; see: forkfleet events --follow";
     case ec::not_ready:
-      return "the fleet is still starting; try again in a few seconds, see: "
+      return "try again in a few seconds; what is not ready yet: forkfleet ls, "
              "forkfleet nodes";
     case ec::node_down:
     case ec::deadline_exceeded:
@@ -32,7 +32,8 @@ std::string_view advice(ec code) {
       return "allow a longer --max-pause, or try again when the guest writes "
              "less";
     case ec::not_permitted:
-      return "check the certificates; forkfleet pki issues new ones";
+      return "check the certificates; forkfleet pki issues new ones. For an "
+             "archive see who signed it: forkfleet import --help";
     case ec::disk_full:
     case ec::quota_exceeded:
       return "free space on the host, or remove snapshots: forkfleet rm";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// bench chain, pause, floor, fork: becomes the program that measures.
+// bench chain, pause, floor, soak, fork: becomes the program that measures.
 #include <cerrno>
 #include <unistd.h>
 

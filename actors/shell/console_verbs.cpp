@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <thread>
 
+#include <fmt/format.h>
+
 #include "actors/base64.hpp"
 #include "actors/shell/connection.hpp"
 #include "actors/shell/lost_answer.hpp"
@@ -17,10 +19,14 @@ constexpr milliseconds console_again_wait{1000};
 /// Prints pieces in order.
 class console_printer {
 public:
-  console_printer(session& io, output_format format)
-    : io_{io}, format_{format} {}
+  console_printer(session& io, output_format format, bool is_raw)
+    : io_{io}, format_{format}, is_raw_{is_raw} {}
 
   status print(const console_report& piece) {
+    if (piece.dropped_bytes > 0)
+      note(io_, fmt::format("{} bytes before offset {} are not kept any more; "
+                            "limits.console in the fleet file keeps more",
+                            piece.dropped_bytes, piece.offset));
     const auto bytes = from_base64(piece.content);
     if (!bytes)
       return fail(ec::vmm_refused, "what the node tells is not base64");
@@ -28,9 +34,11 @@ public:
       return {};
     if (is_json(format_))
       print_json(io_, output_format::jsonl,
-                 {{"offset", piece.offset}, {"content", piece.content}});
+                 {{"offset", piece.offset},
+                  {"content", piece.content},
+                  {"dropped_bytes", piece.dropped_bytes}});
     else
-      io_.out << (io_.screen.is_tty ? harmless(*bytes) : *bytes);
+      io_.out << (is_raw_ ? *bytes : harmless(*bytes));
     io_.out.flush();
     return {};
   }
@@ -54,6 +62,7 @@ private:
 
   session& io_;
   output_format format_;
+  bool is_raw_;
 };
 
 exit_code run_logs(session& io, const config::invocation& given) {
@@ -61,7 +70,8 @@ exit_code run_logs(session& io, const config::invocation& given) {
   if (!reached)
     return reached.error();
   const bool follows = given.has("follow");
-  console_printer printer{io, format_of(given)};
+  console_printer printer{io, format_of(given),
+                          given.has("raw") || !io.screen.is_tty};
   auto next = console_request{.sandbox = {given.positional("SANDBOX")},
                               .tail = given.number("tail").value_or(0)};
   bool is_lost = false;
@@ -105,13 +115,19 @@ std::vector<verb> console_verbs() {
                                   .placeholder = "N",
                                   .doc = "Only the last N lines, of the last "
                                          "64 KiB at most.",
-                                  .min = 1}},
+                                  .min = 1},
+                                 {.name = "raw",
+                                  .doc = "Also on a terminal, print what the "
+                                         "guest printed as it is: it may "
+                                         "steer the terminal."}},
                      .positionals = {{.name = "SANDBOX", .doc = "Which one."}},
                      .examples = {"forkfleet logs child-1 --tail 20",
                                   "forkfleet logs child-1 --follow"},
                      .details = "Also of a sandbox whose VM has ended, until "
-                                "it is stopped. With JSON, pieces come as "
-                                "lines, in base64."},
+                                "it is stopped. The last limits.console bytes "
+                                "are kept; what is missing is told. With JSON, "
+                                "pieces come as lines, in base64, each with "
+                                "the bytes that are missing before it."},
            .run = run_logs}};
 }
 

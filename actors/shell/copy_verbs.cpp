@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // cp: files and directories into a guest and out of it.
+#include <fmt/format.h>
+
 #include "actors/shell/connection.hpp"
 #include "actors/shell/figures.hpp"
 #include "actors/shell/guest_copy.hpp"
@@ -16,12 +18,22 @@ void print_copy(session& io, const config::invocation& given,
     auto value = schema::json{{"path", x.path}, {"bytes", x.bytes}};
     if (!x.sha256.empty())
       value["sha256"] = x.sha256;
+    if (x.left_out > 0)
+      value["left_out"] = x.left_out;
     print_json(io, format, value);
   } else if (format == output_format::name) {
     io.out << printable(where) << '\n';
   } else {
     io.out << printable(where) << "  " << size_text(x.bytes) << '\n';
   }
+}
+
+/// What is not there on the other side.
+void tell_left_out(session& io, const copy_result& x) {
+  for (const auto& each : x.examples)
+    note(io, "left out: " + each);
+  if (x.left_out > x.examples.size())
+    note(io, fmt::format("left out: {} more", x.left_out - x.examples.size()));
 }
 
 expected<copy_result> copy(session& io, guest_line& guest,
@@ -55,15 +67,16 @@ exit_code run_copy(session& io, const config::invocation& given) {
   if (ours.path.empty() || (given.has("recursive") && ours.path == "-"))
     return wrong_use(io, given, "name a path here");
   guest_line guest;
-  auto reached = reach_fleet(io, given);
+  auto reached = guest.aside([&] { return reach_fleet(io, given); });
   if (!reached)
     return reached.error();
   guest.reach(reached->fleet, {theirs.sandbox});
   const auto result = copy(io, guest, from, to, given.has("recursive"));
+  if (const auto code = guest.end_code(); !result && code != exit_code::done)
+    return code;
   if (!result)
-    return result.error().code == ec::cancelled
-             ? exit_code::interrupted
-             : tell(io, given, result.error(), copy_remedy(result.error()));
+    return tell(io, given, result.error(), copy_remedy(result.error()));
+  tell_left_out(io, *result);
   // What was copied is our output then.
   if (to.is_in_guest() || to.path != "-")
     print_copy(io, given, to, *result);
@@ -79,7 +92,7 @@ std::vector<verb> copy_verbs() {
         .summary = "Copy a file into a sandbox' guest, or out of it.",
         .options = {{.name = "recursive",
                      .letter = 'r',
-                     .doc = "Copy a directory, by tar here and there; what is "
+                     .doc = "Copy a directory, by the guest's tar; what is "
                             "there already is not replaced."}},
         .positionals = {{.name = "SRC",
                          .doc = "SANDBOX:PATH, a path here, or '-' for stdin."},
@@ -93,9 +106,12 @@ std::vector<verb> copy_verbs() {
         .details =
           "Needs a guest with an agent. A file of any size comes in pieces "
           "into a hidden one beside its place, which gets its name when its "
-          "SHA-256 is that of what was sent; its mode bits are kept. The "
-          "guest needs sha256sum and, for -r, tar. A path here with ':' is "
-          "written ./a:b."},
+          "SHA-256 is that of what was sent. Blocks of zeros become holes. "
+          "What comes here belongs to the caller, with the guest's plain mode "
+          "less the umask: never setuid. -r copies files, directories and "
+          "links; devices, sockets, and links that lead out of the directory "
+          "are left out and told. The guest needs sha256sum and, for -r, tar. "
+          "A path here with ':' is written ./a:b."},
      .run = run_copy}};
 }
 

@@ -2,12 +2,14 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <poll.h>
-#include <unistd.h>
+#include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include "actors/shell/child_process.hpp"
+#include "actors/bounded_text.hpp"
+#include "actors/shell/archive_pack.hpp"
+#include "actors/shell/archive_unpack.hpp"
 #include "actors/shell/clock.hpp"
 #include "actors/shell/guest_copy.hpp"
 #include "actors/shell/local_file.hpp"
@@ -19,6 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr milliseconds tar_limit{1'800'000};
 constexpr std::size_t tar_words_max = 4096;
+constexpr auto limits = unpack_limits{};
 
 // $1 the wanted path, $2 the local name, $3 a number. Prints the path, and a
 // directory beside it.
@@ -34,9 +37,15 @@ mkdir "$s" && : >"$s/tar" || exit 1
 printf '%s\0%s' "$p" "$s"
 )sh";
 
-// $1 the directory beside, $2 the name in the archive, $3 the path.
+// $1 the directory beside. What is made is root's, and can be written by it.
 constexpr const char* unpack_script = R"sh(
-mkdir "$1/new" && tar -xf "$1/tar" -C "$1/new" && mv "$1/new/$2" "$3"
+mkdir "$1/new" && tar -xf "$1/tar" -C "$1/new" && rm -f "$1/tar"
+)sh";
+
+// $1 the directory beside, $2 the name in the archive, $3 the path.
+constexpr const char* place_script = R"sh(
+[ ! -e "$3" ] || { echo "'$3' is there already" >&2; exit 1; }
+mv "$1/new/$2" "$3"
 )sh";
 
 constexpr const char* drop_directory_script = R"sh(rm -rf "$1")sh";
@@ -45,6 +54,18 @@ constexpr const char* directory_look_script = R"sh(
 command -v tar >/dev/null 2>&1 ||
   { echo "the guest has no 'tar', which -r needs" >&2; exit 1; }
 [ -d "$1" ] || { echo "the guest has no directory '$1'" >&2; exit 1; }
+case $(tar --version 2>/dev/null) in *GNU*) echo holes ;; esac
+if command -v gzip >/dev/null 2>&1; then echo gzip; fi
+)sh";
+
+// $1 the directory above, $2 the name in it, $3 the words for tar. Ends as tar
+// does. What was made small goes faster, and holes above all.
+constexpr const char* plain_script = R"sh(exec tar -C "$1" "$3" - "$2")sh";
+constexpr const char* gzip_script = R"sh(
+exec 4>&1
+code=$({ { tar -C "$1" "$3" - "$2" 3>&- 4>&-; echo $? >&3; } |
+  gzip -1 >&4; } 3>&1)
+exit "${code:-1}"
 )sh";
 
 /// A directory of ours that goes with all that is in it.
@@ -75,29 +96,6 @@ private:
   fs::path path_;
 };
 
-/// Runs tar here, with its words in a log beside its archive.
-status run_tar(guest_line& guest, std::vector<std::string> words,
-               const fs::path& log) {
-  words.insert(words.begin(), "/bin/tar");
-  auto tar = child_process::start(
-    {.name = "tar", .arguments = std::move(words), .log = log.string()});
-  if (!tar)
-    return tl::unexpected{tar.error()};
-  for (;;) {
-    auto entry = pollfd{.fd = tar->handle(), .events = POLLIN, .revents = 0};
-    ::poll(&entry, 1, 100);
-    if (const auto end = tar->take_end()) {
-      if (end->is_success())
-        return {};
-      const auto lines = tar->last_lines(1);
-      return fail(ec::io_failed, "tar here " + end->text()
-                                   + (lines.empty() ? "" : ": " + lines[0]));
-    }
-    if (guest.is_stopped())
-      return fail(ec::cancelled, "interrupted");
-  }
-}
-
 std::string last_name(const std::string& path) {
   auto text = path;
   while (text.size() > 1 && text.ends_with('/'))
@@ -115,61 +113,74 @@ status check_name(const std::string& name, const std::string& path) {
 /// What tar in the guest makes of a directory, as a file here.
 expected<uint64_t> fetch_archive(guest_line& guest, const std::string& parent,
                                  const std::string& name,
-                                 const std::string& path) {
+                                 const std::string& path,
+                                 const std::string& abilities) {
   auto archive = unfinished_file::create(path, {});
   if (!archive)
     return tl::unexpected{archive.error()};
   auto bytes = uint64_t{0};
   auto words = std::string{};
+  const auto can = [&abilities](std::string_view what) {
+    return abilities.find(what) != std::string::npos;
+  };
   const auto end = guest.run(
-    {.arguments = {"tar", "-C", parent, "-cf", "-", name}, .limit = tar_limit},
+    {.arguments = {"/bin/sh", "-c", can("gzip") ? gzip_script : plain_script,
+                   "sh", parent, name, can("holes") ? "-Scf" : "-cf"},
+     .limit = tar_limit},
     {[&](std::string_view piece) {
        bytes += piece.size();
-       return archive->write(piece).has_value();
+       return bytes <= limits.bytes_max && archive->write(piece).has_value();
      },
      [&words](std::string_view piece) {
        words.append(piece.substr(0, tar_words_max
                                       - std::min(tar_words_max, words.size())));
        return true;
      }});
+  if (bytes > limits.bytes_max)
+    return fail(ec::vmm_refused,
+                fmt::format("the guest's archive has more than {} bytes",
+                            limits.bytes_max));
   if (!end)
     return tl::unexpected{end.error()};
   if (end->was_stopped)
     return fail(ec::cancelled, "interrupted");
   if (end->status != 0 || end->is_still_printing)
-    return fail(
-      ec::vmm_refused,
-      fmt::format("tar in the guest ended with {}: {}", end->status, words));
+    return fail(ec::vmm_refused,
+                fmt::format("tar in the guest ended with {}: {}", end->status,
+                            bounded_text(words)));
   if (auto kept = archive->finish(0600); !kept)
     return tl::unexpected{kept.error()};
   return bytes;
 }
 
-/// Sends an archive to its place in the guest, and has it unpacked there.
-status send_archive(guest_line& guest, const std::string& archive,
-                    const std::string& name, const std::string& beside,
-                    const std::string& path) {
-  if (auto sent = send_file(guest, archive, beside + "/tar"); !sent)
-    return tl::unexpected{sent.error()};
-  return succeeded(
-    guest.run_script(unpack_script, {beside, name, path}, tar_limit));
+/// The content of a file that lies in the guest already, empty.
+status fill(guest_line& guest, const sparse_entry& x,
+            const std::string& place) {
+  const auto file = local_file::open(x.path);
+  if (!file)
+    return tl::unexpected{file.error()};
+  auto ignored = content_hash{};
+  const auto path = fmt::format("{}/{}", place, fmt::join(x.parts, "/"));
+  const auto sent = send_pieces(guest, *file, path, ignored);
+  return sent ? status{} : tl::unexpected{sent.error()};
 }
 
-/// Packs a directory of ours; its size.
-expected<uint64_t> pack(guest_line& guest, const std::string& from,
-                        const std::string& name, const fs::path& place) {
-  auto error = std::error_code{};
-  auto source = fs::absolute(from, error);
-  if (!source.has_filename())
-    source = source.parent_path();
-  const auto archive = place / "tar";
-  if (auto packed = run_tar(guest,
-                            {"-C", source.parent_path().string(), "-cf",
-                             archive.string(), "./" + name},
-                            place / "log");
-      !packed)
-    return tl::unexpected{packed.error()};
-  return fs::file_size(archive, error);
+/// Sends an archive to its place in the guest, and has it unpacked there.
+status send_archive(guest_line& guest, const std::string& archive,
+                    const packed& what, const std::string& beside,
+                    const std::pair<std::string, std::string>& name_and_path) {
+  if (auto sent = send_file(guest, archive, beside + "/tar"); !sent)
+    return tl::unexpected{sent.error()};
+  if (auto done =
+        succeeded(guest.run_script(unpack_script, {beside}, tar_limit));
+      !done)
+    return done;
+  for (const auto& each : what.sparse)
+    if (auto done = fill(guest, each, beside + "/new"); !done)
+      return done;
+  const auto& [name, path] = name_and_path;
+  return succeeded(
+    guest.run_script(place_script, {beside, name, path}, tar_limit));
 }
 
 } // namespace
@@ -185,9 +196,11 @@ expected<copy_result> send_directory(guest_line& guest, const std::string& from,
   const auto place = scratch_place::make(fs::temp_directory_path(ignored));
   if (!place)
     return tl::unexpected{place.error()};
-  const auto bytes = pack(guest, from, name, place->path());
-  if (!bytes)
-    return tl::unexpected{bytes.error()};
+  const auto archive = (place->path() / "tar").string();
+  const auto what =
+    pack(from, name, archive, [&guest] { return guest.is_stopped(); });
+  if (!what)
+    return tl::unexpected{what.error()};
   const auto prepared = guest.run_script(
     directory_place_script, {to, name, new_operation_id().value}, tar_limit);
   if (auto fine = succeeded(prepared); !fine)
@@ -197,14 +210,16 @@ expected<copy_result> send_directory(guest_line& guest, const std::string& from,
     return fail(ec::vmm_refused, "the guest did not say where it goes");
   const auto path = prepared->output.substr(0, split);
   const auto beside = prepared->output.substr(split + 1);
-  const auto sent =
-    send_archive(guest, (place->path() / "tar").string(), name, beside, path);
+  const auto sent = send_archive(guest, archive, *what, beside, {name, path});
   guest.tidy_up();
   static_cast<void>(
     guest.run_script(drop_directory_script, {beside}, tar_limit).has_value());
   if (!sent)
     return tl::unexpected{sent.error()};
-  return copy_result{.bytes = *bytes, .path = path};
+  return copy_result{.bytes = what->bytes,
+                     .path = path,
+                     .left_out = what->left_out,
+                     .examples = what->examples};
 }
 
 expected<copy_result> fetch_directory(guest_line& guest,
@@ -226,18 +241,24 @@ expected<copy_result> fetch_directory(guest_line& guest,
     return tl::unexpected{place.error()};
   const auto archive = (place->path() / "tar").string();
   const auto bytes = fetch_archive(guest, from.substr(0, from.rfind(name)),
-                                   "./" + name, archive);
+                                   "./" + name, archive, known->output);
   if (!bytes)
     return tl::unexpected{bytes.error()};
-  if (auto unpacked = run_tar(
-        guest, {"-C", place->path().string(), "-xf", archive, "./" + name},
-        place->path() / "log");
-      !unpacked)
-    return tl::unexpected{unpacked.error()};
+  const auto what = unpack(archive, name, place->path().string(), limits,
+                           [&guest] { return guest.is_stopped(); });
+  if (!what)
+    return tl::unexpected{what.error()};
+  if (auto given = give_modes(*what, place->path().string()); !given)
+    return tl::unexpected{given.error()};
   fs::rename(place->path() / name, target, error);
   if (error)
     return fail(ec::io_failed, target + ": " + error.message());
-  return copy_result{.bytes = *bytes, .path = target};
+  if (auto given = give_root_mode(*what, target); !given)
+    return tl::unexpected{given.error()};
+  return copy_result{.bytes = *bytes,
+                     .path = target,
+                     .left_out = what->left_out,
+                     .examples = what->examples};
 }
 
 } // namespace forkfleet::shell

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // exec: runs a program in a guest, as if it ran here.
-#include <cerrno>
-#include <system_error>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -10,6 +8,7 @@
 #include "actors/shell/clock.hpp"
 #include "actors/shell/connection.hpp"
 #include "actors/shell/guest_line.hpp"
+#include "actors/shell/standing_io.hpp"
 #include "actors/shell/verb.hpp"
 
 namespace forkfleet::shell {
@@ -18,22 +17,20 @@ namespace {
 constexpr milliseconds exec_limit_default{3'600'000};
 constexpr milliseconds prepare_limit{20'000};
 constexpr std::size_t input_bytes_max = 16u << 20;
+constexpr std::size_t input_piece_bytes = 64 * 1024;
 /// What -o json gathers of each output.
 constexpr std::size_t gathered_bytes_max = 16u << 20;
 
 /// All that is on our stdin.
 expected<std::string> read_input() {
   auto text = std::string{};
-  auto room = std::string(64 * 1024, '\0');
   for (;;) {
-    const auto got = read(STDIN_FILENO, room.data(), room.size());
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got < 0)
-      return tl::unexpected{errno_failure(errno, "stdin")};
-    if (got == 0)
+    const auto piece = read_standing(STDIN_FILENO, input_piece_bytes, "stdin");
+    if (!piece)
+      return piece;
+    if (piece->empty())
       return text;
-    text.append(room, 0, static_cast<std::size_t>(got));
+    text.append(*piece);
     if (text.size() > input_bytes_max)
       return fail(ec::invalid_request,
                   fmt::format("stdin is longer than {} MiB; copy it into the "
@@ -55,7 +52,13 @@ status send_input(guest_line& guest, const operation_id& operation) {
   if (made->status != 0)
     return fail(ec::vmm_refused,
                 "the guest does not take the input: " + made->errors);
-  return write_file(guest, path, *text);
+  auto written = write_file(guest, path, *text);
+  if (!written) {
+    guest.tidy_up();
+    static_cast<void>(
+      guest.run_script("rm -f \"$1\"", {path}, prepare_limit).has_value());
+  }
+  return written;
 }
 
 /// Where the outputs go, by the format.
@@ -130,9 +133,8 @@ private:
 /// Our own failures: told, and with a code of their own where that is wished.
 exit_code own_failure(const config::invocation& given, exit_code code) {
   const auto wished = given.number("failure-code");
-  return wished && code != exit_code::interrupted
-           ? static_cast<exit_code>(*wished)
-           : code;
+  return wished && code <= exit_code::findings ? static_cast<exit_code>(*wished)
+                                               : code;
 }
 
 exec_request request_of(const config::invocation& given) {
@@ -156,8 +158,6 @@ using exec_result = tl::expected<exit_code, exit_code>;
 
 exec_result conclude(session& io, const config::invocation& given,
                      const exec_request& request, const program_end& end) {
-  if (end.was_stopped)
-    return tl::unexpected{exit_code::interrupted};
   if (end.is_still_printing)
     note(io, "the program left something behind that may print on");
   if (!end.was_late)
@@ -176,9 +176,10 @@ exec_result conclude(session& io, const config::invocation& given,
 exec_result run_in(session& io, const config::invocation& given,
                    guest_line& guest) {
   const auto refuse = [&](const failure& why) {
-    return tl::unexpected{why.code == ec::cancelled
-                            ? exit_code::interrupted
-                            : tell(io, given, why, exec_remedy(why))};
+    // What cannot be written any more is no news to who interrupted us.
+    const auto code = guest.end_code();
+    return tl::unexpected{
+      code != exit_code::done ? code : tell(io, given, why, exec_remedy(why))};
   };
   const auto request = request_of(given);
   if (request.has_input)
@@ -194,6 +195,8 @@ exec_result run_in(session& io, const config::invocation& given,
   if (!end)
     return refuse(end.error());
   printer.finish(request.operation, *end);
+  if (end->was_stopped)
+    return tl::unexpected{guest.end_code()};
   return conclude(io, given, request, *end);
 }
 
@@ -202,7 +205,7 @@ exit_code run_exec(session& io, const config::invocation& given) {
     return own_failure(given,
                        wrong_use(io, given, "name the program after '--'"));
   guest_line guest;
-  auto reached = reach_fleet(io, given);
+  auto reached = guest.aside([&] { return reach_fleet(io, given); });
   if (!reached)
     return own_failure(given, reached.error());
   guest.reach(reached->fleet, {given.positional("SANDBOX")});
@@ -266,8 +269,10 @@ std::vector<verb> exec_verbs() {
           "killed it, 126 or 127 when it cannot be run. Our own failures end "
           "with the codes below, or --failure-code, and a line that begins "
           "with 'forkfleet:': 1 for a guest without an agent, 7 for an agent "
-          "that does not answer and for --timeout. Ctrl-C kills the program "
-          "and all of its process group. -o json gathers both outputs and "
+          "that does not answer and for --timeout. Ctrl-C, SIGTERM and "
+          "SIGHUP kill the program and all of its process group, and we end "
+          "with 128 and the signal's number, within 10 s if the guest does "
+          "not answer. -o json gathers both outputs and "
           "prints one object; -o jsonl prints pieces in base64 as they come.",
         .keeps_rest = true},
      .run = run_exec}};

@@ -23,7 +23,9 @@ enum class exit_code : int {
   no_capacity = 8,
   partly = 9,
   findings = 10,
-  interrupted = 130,
+  hung_up = 129,     // 128 and the signal's number
+  interrupted = 130, // the same
+  terminated = 143,  // the same
 };
 
 /// What the tool ends with when all that went wrong is `code`.

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "actors/shell/child_options.hpp"
+#include "actors/shell/child_watch.hpp"
 #include "actors/shell/clock.hpp"
 #include "actors/shell/connection.hpp"
 #include "actors/shell/figures.hpp"
@@ -115,6 +116,8 @@ public:
          given_.number("in-flight").value_or(fork_limits{}.in_flight),
        .each = deadline_ + fork_slack},
       calls);
+    if (wait_of(given_) == restore_wait::automatic)
+      watch();
     line_.clear();
     print(std::chrono::duration_cast<microseconds>(now() - begun));
     std::vector<ec> outcomes;
@@ -129,6 +132,11 @@ private:
     return [fleet](const restore_request& request, milliseconds limit) {
       return fleet->ask<restore_report>(request, limit);
     };
+  }
+
+  void watch() {
+    auto fleet = client{where_.settings};
+    watch_children(fleet, results_, timeout_of(given_));
   }
 
   void note_end(std::size_t number, const expected<restore_report>& x) {

@@ -15,6 +15,7 @@
 #include "actors/shell/clock.hpp"
 #include "actors/shell/content_hash.hpp"
 #include "actors/shell/local_file.hpp"
+#include "actors/shell/sparse_file.hpp"
 
 namespace forkfleet::shell {
 namespace {
@@ -61,25 +62,13 @@ stat -L -c %a "$1" 2>/dev/null || echo 644
 
 constexpr const char* hash_script = R"sh(sha256sum <"$1")sh";
 
-/// Sends all of a local file; `hash` takes what is sent.
-expected<uint64_t> send_pieces(guest_line& guest, const local_file& file,
-                               const std::string& path, content_hash& hash) {
-  auto offset = uint64_t{0};
-  for (;;) {
-    const auto piece = file.read(guest_bytes_max);
-    if (!piece)
-      return tl::unexpected{piece.error()};
-    if (piece->empty())
-      return offset;
-    hash.add(*piece);
-    const auto written = guest.ask_file({.action = file_action::write,
-                                         .path = path,
-                                         .offset = offset,
-                                         .content = to_base64(*piece)});
-    if (!written)
-      return tl::unexpected{written.error()};
-    offset += piece->size();
-  }
+status write_piece(guest_line& guest, const std::string& path, uint64_t offset,
+                   const std::string& piece) {
+  const auto written = guest.ask_file({.action = file_action::write,
+                                       .path = path,
+                                       .offset = offset,
+                                       .content = to_base64(piece)});
+  return written ? status{} : tl::unexpected{written.error()};
 }
 
 expected<copy_result> send_into(guest_line& guest, const local_file& file,
@@ -100,6 +89,9 @@ expected<copy_result> send_into(guest_line& guest, const local_file& file,
   return result;
 }
 
+/// The most that is taken of one file: a guest's may have no end.
+constexpr uint64_t fetch_bytes_max = uint64_t{256} << 30;
+
 /// Fetches all of a guest's file; `take` takes it in pieces.
 template <class Take>
 expected<copy_result> fetch_pieces(guest_line& guest, const std::string& path,
@@ -111,10 +103,17 @@ expected<copy_result> fetch_pieces(guest_line& guest, const std::string& path,
     if (!piece)
       return tl::unexpected{piece.error()};
     const auto bytes = from_base64(piece->content).value_or("");
+    if (bytes.empty() && !piece->has_ended)
+      return fail(ec::vmm_refused, "the guest gives nothing more of '" + path
+                                     + "', and not its end");
+    if (request.offset + bytes.size() > fetch_bytes_max)
+      return fail(ec::vmm_refused,
+                  fmt::format("the guest's '{}' has more than {} bytes", path,
+                              fetch_bytes_max));
     hash.add(bytes);
     if (auto fine = take(bytes); !fine)
       return tl::unexpected{fine.error()};
-    request.offset = piece->next;
+    request.offset += bytes.size();
     if (piece->has_ended)
       break;
   }
@@ -133,7 +132,7 @@ expected<copy_result> fetch_pieces(guest_line& guest, const std::string& path,
 mode_t mode_of(const std::string& text) {
   auto mode = 0U;
   std::from_chars(text.data(), text.data() + text.size(), mode, 8);
-  return mode & 07777;
+  return mode & 0777;
 }
 
 std::string base_name(const std::string& path) {
@@ -146,6 +145,34 @@ std::string base_name(const std::string& path) {
 }
 
 } // namespace
+
+// What is nothing but zeros is not sent: the guest's file gets a hole there.
+expected<uint64_t> send_pieces(guest_line& guest, const local_file& file,
+                               const std::string& path, content_hash& hash) {
+  auto offset = uint64_t{0};
+  bool ends_in_hole = false;
+  for (;;) {
+    if (guest.is_stopped())
+      return fail(ec::cancelled, "interrupted");
+    const auto piece = file.read(guest_bytes_max);
+    if (!piece)
+      return tl::unexpected{piece.error()};
+    if (piece->empty())
+      break;
+    hash.add(*piece);
+    ends_in_hole = is_zero(*piece);
+    if (!ends_in_hole)
+      if (auto sent = write_piece(guest, path, offset, *piece); !sent)
+        return tl::unexpected{sent.error()};
+    offset += piece->size();
+  }
+  // Its last byte gives it its size.
+  if (ends_in_hole)
+    if (auto sent = write_piece(guest, path, offset - 1, std::string(1, '\0'));
+        !sent)
+      return tl::unexpected{sent.error()};
+  return offset;
+}
 
 copy_place parse_place(const std::string& text) {
   const auto colon = text.find(':');

@@ -6,7 +6,9 @@
 #include <ostream>
 #include <string>
 
+#include "actors/shell/content_hash.hpp"
 #include "actors/shell/guest_line.hpp"
+#include "actors/shell/local_file.hpp"
 
 namespace forkfleet::shell {
 
@@ -26,19 +28,30 @@ struct copy_result {
   uint64_t bytes = 0;
   std::string path = {};
   std::string sha256 = {}; // of a file
+  /// What of a directory has no place on the other side: how many, and the
+  /// first few with the reason.
+  uint64_t left_out = 0;
+  std::vector<std::string> examples = {};
 };
 
 /// The local file `from`, or stdin for "-", as `to` in the guest, or into it
-/// where it is a directory. Keeps the mode; replaces a file.
+/// where it is a directory. Keeps the plain bits of the mode; replaces a file.
 expected<copy_result> send_file(guest_line& guest, const std::string& from,
                                 const std::string& to);
 
 /// The guest's file `from` as the local file `to`, or into it where it is a
-/// directory, or to `out` for "-".
+/// directory, or to `out` for "-". It is the caller's, with what the umask
+/// leaves of its plain mode.
 expected<copy_result> fetch_file(guest_line& guest, const std::string& from,
                                  const std::string& to, std::ostream& out);
 
-/// The same for a whole directory, by tar here and there; replaces nothing.
+/// All of a local file into a file that the guest has made for it, without its
+/// zeros; `hash` takes what is read. How long it is.
+expected<uint64_t> send_pieces(guest_line& guest, const local_file& file,
+                               const std::string& path, content_hash& hash);
+
+/// The same for a whole directory, by the guest's tar; replaces nothing, and
+/// makes nothing but files, directories and links.
 expected<copy_result> send_directory(guest_line& guest, const std::string& from,
                                      const std::string& to);
 expected<copy_result> fetch_directory(guest_line& guest,

@@ -20,7 +20,8 @@ constexpr std::size_t script_bytes_max = 64 * 1024;
 constexpr milliseconds file_patience{60'000};
 constexpr milliseconds file_wait{250};
 constexpr milliseconds file_slack{3000};
-constexpr milliseconds glance{50};
+/// For a guest to end what we began in it.
+constexpr milliseconds tidy_patience{10'000};
 
 std::function<bool(std::string_view)> keeper(std::string& text) {
   return [&text](std::string_view piece) {
@@ -56,9 +57,27 @@ void guest_line::reach(client& fleet, const sandbox_id& sandbox) {
 }
 
 bool guest_line::is_stopped() {
-  while (signals_.take() != 0)
-    ++stops_;
+  for (int number = signals_.take(); number != 0; number = signals_.take())
+    if (stops_++ == 0) {
+      first_signal_ = number;
+      stopped_ = now();
+    }
   return stops_ > 0 && !is_tidying_;
+}
+
+exit_code guest_line::end_code() {
+  static_cast<void>(is_stopped());
+  return stops_ > 0 ? exit_code_after(first_signal_) : exit_code::done;
+}
+
+void guest_line::leave(exit_code code) {
+  _exit(static_cast<int>(code));
+}
+
+void guest_line::leave_if_late() {
+  const auto code = end_code();
+  if (stops_ > 1 || (stops_ > 0 && now() - stopped_ > tidy_patience))
+    leave(code);
 }
 
 void guest_line::wait(milliseconds limit) {
@@ -72,8 +91,8 @@ expected<Reply> guest_line::ask(const Request& request, milliseconds limit) {
     return fleet_->ask<Reply>(request, limit);
   });
   while (answer.wait_for(glance) != std::future_status::ready)
-    if (static_cast<void>(is_stopped()); stops_ > 1)
-      _exit(static_cast<int>(exit_code::interrupted));
+    leave_if_late();
+  leave_if_late();
   return answer.get();
 }
 

@@ -3,6 +3,7 @@
 // says that it is enough.
 #pragma once
 
+#include <chrono>
 #include <future>
 #include <string>
 #include <vector>
@@ -37,6 +38,20 @@ public:
   /// Whether somebody wants us to end.
   bool is_stopped();
 
+  /// How we end when somebody wanted that; done when nobody did.
+  exit_code end_code();
+
+  /// Does `work` on another thread, in sight of signals: while nothing has
+  /// begun in the guest, one ends us at once.
+  template <class Work>
+  auto aside(Work work) -> decltype(work()) {
+    auto result = std::async(std::launch::async, std::move(work));
+    while (result.wait_for(glance) != std::future_status::ready)
+      if (end_code() != exit_code::done)
+        leave(end_code());
+    return result.get();
+  }
+
   /// From now on we tidy up, and one signal does not end that.
   void tidy_up() { is_tidying_ = true; }
 
@@ -56,6 +71,11 @@ public:
   const sandbox_id& sandbox() const { return sandbox_; }
 
 private:
+  static constexpr std::chrono::milliseconds glance{50};
+
+  [[noreturn]] static void leave(exit_code code);
+  /// Ends us when somebody insists, or when tidying up takes too long.
+  void leave_if_late();
   /// Waits for an answer in sight of signals: the second one ends us.
   template <class Reply, class Request>
   expected<Reply> ask(const Request& request, milliseconds limit);
@@ -63,6 +83,8 @@ private:
 
   signal_source signals_;
   int stops_ = 0;
+  int first_signal_ = 0;
+  std::chrono::steady_clock::time_point stopped_ = {};
   bool is_tidying_ = false;
   client* fleet_ = nullptr;
   sandbox_id sandbox_ = {};

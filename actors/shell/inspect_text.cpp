@@ -90,6 +90,11 @@ schema::json known_of(const lineage_tree& tree, std::size_t place,
     result["is_read"] = report->is_read;
     result["is_due"] = report->is_due;
     result["retention"] = report->retention;
+    result["signed_by"] = report->signature;
+    auto contract = schema::json::array();
+    for (const auto& line : report->contract)
+      contract.push_back(line);
+    result["contract"] = std::move(contract);
   }
   return result;
 }
@@ -101,6 +106,13 @@ std::string inspect_text(const schema::json& known) {
     if (value.is_object()) {
       for (const auto& [name, part] : value.items())
         self(self, key + "." + name, part);
+      return;
+    }
+    // Each of its own, for all of it is to be read.
+    if (key == "contract") {
+      for (const auto& line : value)
+        result +=
+          fmt::format("{:<16} {}\n", key, printable(line.get<std::string>()));
       return;
     }
     const auto text = value_text(key, value);

@@ -82,7 +82,7 @@ std::string summary(const config::fleet_file& fleet, const fleet_plan& plan) {
 } // namespace
 
 std::string already_up(const config::fleet_file& fleet) {
-  const int holder = lock_holder(fleet.state);
+  const int holder = lock_holder(fleet.state).value_or(0);
   return fmt::format("the fleet {} is up already: process {} keeps it; stop "
                      "it with forkfleet down",
                      fleet.name, holder);

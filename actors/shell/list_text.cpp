@@ -107,8 +107,18 @@ table node_table(const std::vector<node_info>& nodes, const list_view& view) {
     {{"PROMISED", right},
      [](in x, how) -> cell { return size_text(x.load.memory_promised_bytes); }},
     {{"ACCELERATOR"}, [](in x, how) -> cell { return x.accelerator; }},
+    {{"FILES", right},
+     [](in x, how) -> cell {
+       return fmt::format("{}/{}", x.load.descriptors_open,
+                          x.load.descriptors_max);
+     },
+     true},
+    {{"ROOM-FOR", right},
+     [](in x, how) -> cell { return count(x.load.descriptor_room); },
+     true},
     {{"LIMITS"}, [](in x, how) -> cell { return x.limits; }, true},
     {{"NETWORK"}, [](in x, how) -> cell { return x.network; }, true},
+    {{"CONFINEMENT"}, [](in x, how) -> cell { return x.confinement; }, true},
     {{"VERSION"}, [](in x, how) -> cell { return x.version; }, true},
     {{"SILENCE", right},
      [](in x, how view_) -> cell {
@@ -118,6 +128,7 @@ table node_table(const std::vector<node_info>& nodes, const list_view& view) {
     {{"INCARNATION", right},
      [](in x, how) -> cell { return count(x.incarnation); },
      true},
+    {{"IDENTITY"}, [](in x, how) -> cell { return x.identity; }, true},
     {{"FILE-SYSTEM"}, [](in x, how) -> cell { return x.file_system; }, true},
     {{"DATA"}, [](in x, how) -> cell { return x.data; }, true},
   };

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "actors/shell/clock.hpp"
+#include "actors/shell/sparse_file.hpp"
+#include "actors/shell/standing_io.hpp"
 
 namespace forkfleet::shell {
 
@@ -22,7 +24,9 @@ expected<local_file> local_file::open(const std::string& path) {
     return local_file{"stdin",
                       unique_fd{::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)},
                       default_mode};
-  auto file = unique_fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  // Not waiting for the other end of a pipe, which it must not be.
+  auto file =
+    unique_fd{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
   struct stat known {};
   if (!file || ::fstat(file.get(), &known) != 0)
     return tl::unexpected{errno_failure(errno, path, ec::invalid_request)};
@@ -30,23 +34,20 @@ expected<local_file> local_file::open(const std::string& path) {
     return fail(ec::invalid_request, path + " is a directory: give -r");
   if (!S_ISREG(known.st_mode))
     return fail(ec::invalid_request, path + " is no regular file");
-  return local_file{path, std::move(file), known.st_mode & 07777};
+  return local_file{path, std::move(file), known.st_mode & 0777};
 }
 
 expected<std::string> local_file::read(std::size_t bytes_max) const {
-  auto piece = std::string(bytes_max, '\0');
-  auto size = std::size_t{0};
-  while (size < bytes_max) {
-    const auto got = ::read(file_.get(), piece.data() + size, bytes_max - size);
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got < 0)
-      return tl::unexpected{errno_failure(errno, path_)};
-    if (got == 0)
+  auto piece = std::string{};
+  while (piece.size() < bytes_max) {
+    const auto more =
+      read_standing(file_.get(), bytes_max - piece.size(), path_);
+    if (!more)
+      return more;
+    if (more->empty())
       break;
-    size += static_cast<std::size_t>(got);
+    piece += *more;
   }
-  piece.resize(size);
   return piece;
 }
 
@@ -77,18 +78,19 @@ unfinished_file::~unfinished_file() {
 }
 
 status unfinished_file::write(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const auto put = ::write(file_.get(), bytes.data(), bytes.size());
-    if (put < 0 && errno != EINTR)
-      return tl::unexpected{errno_failure(errno, temporary_)};
-    if (put > 0)
-      bytes.remove_prefix(static_cast<std::size_t>(put));
-  }
+  if (auto written = write_sparse(file_.get(), size_, bytes, temporary_);
+      !written)
+    return written;
+  size_ += bytes.size();
   return {};
 }
 
 status unfinished_file::finish(mode_t mode) {
-  if (::fchmod(file_.get(), mode) != 0 || ::fsync(file_.get()) != 0)
+  const auto mask = ::umask(077);
+  ::umask(mask);
+  if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0
+      || ::fchmod(file_.get(), mode & 0777 & ~mask) != 0
+      || ::fsync(file_.get()) != 0)
     return tl::unexpected{errno_failure(errno, temporary_)};
   if (::rename(temporary_.c_str(), path_.c_str()) != 0)
     return tl::unexpected{errno_failure(errno, path_)};

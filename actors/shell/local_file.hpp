@@ -2,6 +2,7 @@
 // Files here that are copied to a guest, or come from one.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -19,8 +20,10 @@ public:
   static expected<local_file> open(const std::string& path);
 
   /// The next piece: of `bytes_max`, unless it is the last; empty at the end.
+  /// cancelled when a signal comes while stdin has nothing.
   expected<std::string> read(std::size_t bytes_max) const;
 
+  /// What others may do with it; no more than that.
   mode_t mode() const { return mode_; }
 
 private:
@@ -43,9 +46,10 @@ public:
   unfinished_file(unfinished_file&& other) noexcept = default;
   unfinished_file& operator=(unfinished_file&&) = delete;
 
+  /// Blocks of zeros become holes.
   status write(std::string_view bytes);
 
-  /// Gives it its mode and its name.
+  /// Gives it its name, and what the umask leaves of the plain bits of `mode`.
   status finish(mode_t mode);
 
   /// Its name, once it is finished.
@@ -61,6 +65,7 @@ private:
   std::string path_;
   std::string temporary_;
   unique_fd file_;
+  uint64_t size_ = 0;
 };
 
 /// `path`, or `name` in it where it is a directory.

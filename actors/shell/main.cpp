@@ -4,13 +4,21 @@
 #include <iostream>
 #include <unistd.h>
 
+#include "actors/descriptors.hpp"
+#include "actors/shell/standing_io.hpp"
 #include "actors/shell/verb.hpp"
 
 int main(int argc, char** argv) {
   using namespace forkfleet;
+  raise_descriptor_limit();
   // For the widths of characters alone; numbers stay as they are.
   if (std::setlocale(LC_CTYPE, "C.UTF-8") == nullptr)
     std::setlocale(LC_CTYPE, "");
+  // Never destroyed: the streams use them until the very end.
+  std::cout.rdbuf(new shell::standing_buffer{STDOUT_FILENO});
+  std::cerr.rdbuf(new shell::standing_buffer{STDERR_FILENO});
+  if (isatty(STDOUT_FILENO) == 1)
+    std::cout << std::unitbuf;
   shell::session io{.out = std::cout,
                     .err = std::cerr,
                     .screen = shell::detect_terminal(

@@ -25,7 +25,8 @@ exit_code run_init(session& io, const config::invocation& given) {
   if (!made)
     return tell(io, given, made.error());
   io.out << printable(directory + "/ca.crt") << '\n'
-         << printable(directory + "/ca.key") << '\n';
+         << printable(directory + "/ca.key") << '\n'
+         << printable(directory + "/signing.key") << '\n';
   return exit_code::done;
 }
 

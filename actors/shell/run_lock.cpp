@@ -63,11 +63,16 @@ void run_lock::describe(const std::vector<std::string>& lines) const {
   }
 }
 
-int lock_holder(const std::string& state) {
-  const unique_fd file{open(lock_path(state).c_str(), O_RDWR | O_CLOEXEC)};
+expected<int> lock_holder(const std::string& state) {
+  const auto path = lock_path(state);
+  const unique_fd file{open(path.c_str(), O_RDWR | O_CLOEXEC)};
+  if (!file && errno == ENOENT)
+    return 0;
   auto range = whole_file();
   if (!file || fcntl(file.get(), F_GETLK, &range) != 0)
-    return 0;
+    return tl::unexpected{errno_failure(
+      errno, path,
+      errno == EACCES || errno == EPERM ? ec::not_permitted : ec::io_failed)};
   return range.l_type == F_UNLCK ? 0 : range.l_pid;
 }
 
@@ -80,13 +85,21 @@ std::vector<std::string> lock_text(const std::string& state) {
   return lines;
 }
 
-unique_fd open_lock_holder(const std::string& state) {
-  const int pid = lock_holder(state);
-  if (pid <= 0)
-    return {};
-  unique_fd process{static_cast<int>(syscall(SYS_pidfd_open, pid, 0))};
+expected<unique_fd> open_lock_holder(const std::string& state) {
+  const auto pid = lock_holder(state);
+  if (!pid)
+    return tl::unexpected{pid.error()};
+  if (*pid <= 0)
+    return unique_fd{};
+  unique_fd process{static_cast<int>(syscall(SYS_pidfd_open, *pid, 0))};
+  if (!process && errno != ESRCH)
+    return tl::unexpected{
+      errno_failure(errno, "process " + std::to_string(*pid))};
   // Whoever holds it after the process was opened is the process opened.
-  return lock_holder(state) == pid ? std::move(process) : unique_fd{};
+  const auto still = lock_holder(state);
+  if (!still)
+    return tl::unexpected{still.error()};
+  return *still == *pid ? std::move(process) : unique_fd{};
 }
 
 } // namespace forkfleet::shell

@@ -36,14 +36,16 @@ private:
 };
 
 /// The process that holds the lock of the fleet in `state`; 0 for none. Not
-/// for the holder itself.
-int lock_holder(const std::string& state);
+/// for the holder itself. io_failed, not_permitted: nobody knows whether one
+/// does.
+expected<int> lock_holder(const std::string& state);
 
 /// What the lock's file says, without empty lines. Not for the holder.
 std::vector<std::string> lock_text(const std::string& state);
 
 /// A descriptor of the process that holds the lock: it stays that process'
-/// even when its pid is used again. Empty when nobody holds it.
-unique_fd open_lock_holder(const std::string& state);
+/// even when its pid is used again. Empty when nobody holds it; errors as
+/// above.
+expected<unique_fd> open_lock_holder(const std::string& state);
 
 } // namespace forkfleet::shell

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // restore, stop: children of snapshots, and their end.
 #include "actors/shell/child_options.hpp"
+#include "actors/shell/child_watch.hpp"
 #include "actors/shell/clock.hpp"
 #include "actors/shell/connection.hpp"
 #include "actors/shell/figures.hpp"
@@ -64,8 +65,11 @@ exit_code run_restore(session& io, const config::invocation& given) {
   if (request.operation.empty())
     request.operation = new_operation_id();
   const farewell words{"The restore goes on without us; see: forkfleet ls"};
-  const auto report =
-    reached->fleet.ask<restore_report>(request, deadline + answer_slack);
+  auto results = std::vector{
+    reached->fleet.ask<restore_report>(request, deadline + answer_slack)};
+  if (request.wait == restore_wait::automatic)
+    watch_children(reached->fleet, results, timeout_of(given));
+  const auto& report = results.front();
   if (!report)
     return tell(io, given, report.error());
   print_child(io, given, *report);
@@ -132,7 +136,12 @@ std::vector<verb> sandbox_verbs() {
                .examples = {"forkfleet restore try-a",
                             "forkfleet restore try-a --name child-1",
                             "forkfleet restore try-a --env TASK=7 --file "
-                            "/root/task.json=task.json"}},
+                            "/root/task.json=task.json"},
+               .details =
+                 "Where the guest has an agent, its child is ready when it "
+                 "acknowledged an identity of its own. Another one must have "
+                 "run for a second, unless --wait says otherwise; one that "
+                 "ends before is told as failed."},
      .run = run_restore},
     {.entry = {.path = "stop",
                .summary = "End a sandbox's VM.",

@@ -6,9 +6,13 @@
 #include <csignal>
 #include <string>
 
+#include "actors/shell/exit_code.hpp"
 #include "actors/unique_fd.hpp"
 
 namespace forkfleet::shell {
+
+/// How the tool ends after a signal: 128 and its number, as shells tell it.
+exit_code exit_code_after(int number);
 
 /// Takes SIGINT, SIGTERM and SIGHUP away from their default, in this thread
 /// and in those that it starts, until this ends. Make it before any thread.
@@ -25,13 +29,20 @@ public:
   /// The next signal's number; 0 when none has come.
   int take();
 
+  /// The handle of the one that lives; -1 for none.
+  static int handle_in_use();
+
+  /// Whether it was taken one already.
+  static bool has_come();
+
 private:
   sigset_t before_{};
   unique_fd file_;
 };
 
-/// While this lives, SIGINT and SIGTERM end the process with 130 after
-/// writing `text` to stderr: what goes on without us, and how to ask for it.
+/// While this lives, SIGINT, SIGTERM and SIGHUP end the process at once, after
+/// `text` on stderr where that does not stand: what goes on without us, and how
+/// to ask for it.
 /// One at a time in a process.
 class farewell {
 public:
@@ -44,6 +55,7 @@ private:
   std::string text_;
   struct sigaction interrupt_ {};
   struct sigaction terminate_ {};
+  struct sigaction hang_up_ {};
 };
 
 } // namespace forkfleet::shell

@@ -25,6 +25,18 @@ std::string speed_text(uint64_t bytes, microseconds elapsed) {
   return size_text(static_cast<uint64_t>(speed)) + "/s";
 }
 
+/// Who signed an archive; and what a child would run, unless the fleet did.
+std::string vouching_text(const archive_report& x) {
+  if (x.signature.empty())
+    return "";
+  auto result = "signed by " + printable(x.signature) + "\n";
+  if (x.signature == "the fleet")
+    return result;
+  for (const auto& line : x.contract)
+    result += "  would run " + printable(line) + "\n";
+  return result;
+}
+
 cell outcome_cell(const failure& outcome) {
   if (!outcome)
     return {"sound", tone::good};
@@ -71,14 +83,17 @@ table verify_table(const std::vector<verify_report>& reports, bool utf8) {
 std::string archive_text(const archive_report& x, const std::string& verb,
                          const terminal& where) {
   if (x.outcome)
-    return failed_text(x.file.empty() ? verb : x.file, x.outcome, where);
+    return failed_text(x.file.empty() ? verb : x.file, x.outcome, where)
+           + vouching_text(x);
   const auto is_export = verb == "exported";
-  return fmt::format(
-    "{} {} {} {} on {}\n{} holds {} of guest memory, {}\n",
-    paint(verb, tone::good, where), printable(is_export ? x.tag.value : x.file),
-    is_export ? "to" : "as", printable(is_export ? x.file : x.tag.value),
-    printable(x.host.value), size_text(x.stored_bytes), size_text(x.bytes),
-    duration_text(x.elapsed, where.utf8));
+  return fmt::format("{} {} {} {} on {}\n{} holds {} of guest memory, {}\n",
+                     paint(verb, tone::good, where),
+                     printable(is_export ? x.tag.value : x.file),
+                     is_export ? "to" : "as",
+                     printable(is_export ? x.file : x.tag.value),
+                     printable(x.host.value), size_text(x.stored_bytes),
+                     size_text(x.bytes), duration_text(x.elapsed, where.utf8))
+         + vouching_text(x);
 }
 
 } // namespace forkfleet::shell

@@ -149,7 +149,9 @@ exit_code run_import(session& io, const config::invocation& given) {
   const import_request request{.file = name,
                                .host = {given.text("host")},
                                .tag = {given.text("tag")},
-                               .deadline = upkeep_deadline(given)};
+                               .deadline = upkeep_deadline(given),
+                               .accept_unsigned = given.has("unsigned"),
+                               .trusted_key = given.text("trust-key")};
   const auto report = ask_long<archive_report>(io, reached->fleet, request,
                                                "the import of " + name);
   return tell_archive(io, given, report, "imported");
@@ -231,12 +233,25 @@ verb import_verb() {
                     .placeholder = "NAME",
                     .doc = "The snapshot's name; the archive's own when left "
                            "out."},
+                   {.name = "trust-key",
+                    .kind = config::value_kind::text,
+                    .placeholder = "KEY",
+                    .doc = "Believe this public key, 64 hex digits, for this "
+                           "one archive."},
+                   {.name = "unsigned",
+                    .doc = "Take an archive that no key vouches for."},
                    deadline_option()},
        .positionals = {{.name = "ARCHIVE",
                         .doc = "The archive's name in the host's directory of "
                                "archives, without a path."}},
        .examples = {"forkfleet import try-a.ffsnap --host h2"},
-       .details = "Every hash is compared before the snapshot can be seen."},
+       .details =
+         "Every hash is compared before the snapshot can be seen. An archive "
+         "is believed when this fleet's key has signed it; of any other it is "
+         "told who did and what a child of it would run, and it is taken only "
+         "with --trust-key or --unsigned. Even then its children get none of "
+         "the host's files but those that the fleet file names for the host, "
+         "told by their content, and none of its arguments for QEMU."},
     .run = run_import};
 }
 

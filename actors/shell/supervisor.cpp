@@ -132,8 +132,13 @@ bool supervisor::restart_the_dead() {
     if (!x.restart_at || now() < *x.restart_at)
       continue;
     if (auto started = start(x); !started) {
-      hooks_.note(to_string(started.error()));
-      return false;
+      // It may start a moment later: that counts as one more death, not as the
+      // end of the fleet.
+      const auto delay = policy_.on_death(now());
+      hooks_.note(to_string(started.error()) + (delay ? "; trying again" : ""));
+      if (!delay)
+        return false;
+      x.restart_at = now() + *delay;
     }
   }
   return true;

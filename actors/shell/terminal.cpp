@@ -2,57 +2,19 @@
 #include "actors/shell/terminal.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
-#include <cstdint>
 #include <optional>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <wchar.h>
+
+#include "actors/utf8.hpp"
 
 namespace forkfleet::shell {
 namespace {
 
 constexpr std::size_t width_min = 20;
 constexpr std::size_t width_max = 1000;
-
-struct decoded {
-  char32_t code = U'?';
-  std::size_t length = 1;
-  bool valid = false;
-};
-
-/// One character from the start of `text`, which is not empty.
-decoded decode(std::string_view text) {
-  const auto byte = [&](std::size_t i) {
-    return static_cast<unsigned char>(text[i]);
-  };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80)
-    return {lead, 1, true};
-  const std::size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  if (lead < 0xc2 || lead > 0xf4 || text.size() < length)
-    return {};
-  char32_t code = lead & (0xffu >> (length + 1));
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80)
-      return {};
-    code = (code << 6) | (byte(i) & 0x3fu);
-  }
-  constexpr std::array<char32_t, 5> smallest{0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = code >= 0xd800 && code <= 0xdfff;
-  if (code < smallest[length] || surrogate || code > 0x10ffff)
-    return {};
-  return {code, length, true};
-}
-
-bool is_control(char32_t code) {
-  // C0, DEL and C1, the line separators, and marks that reorder a line.
-  return code < 0x20 || (code >= 0x7f && code < 0xa0)
-         || (code >= 0x2028 && code <= 0x202e)
-         || (code >= 0x2066 && code <= 0x2069) || code == 0x200e
-         || code == 0x200f || code == 0xfeff;
-}
 
 std::size_t columns_of(char32_t code) {
   // -1 is a character that the locale does not know; it still takes room.
@@ -119,8 +81,8 @@ terminal detect_terminal(int fd, const config::environment& env) {
 std::size_t display_width(std::string_view text) {
   std::size_t columns = 0;
   while (!text.empty()) {
-    const auto next = decode(text);
-    columns += next.valid ? columns_of(next.code) : 1;
+    const auto next = decode_utf8(text);
+    columns += next.is_valid ? columns_of(next.code) : 1;
     text.remove_prefix(next.length);
   }
   return columns;
@@ -129,8 +91,8 @@ std::size_t display_width(std::string_view text) {
 std::string printable(std::string_view text) {
   std::string result;
   while (!text.empty()) {
-    const auto next = decode(text);
-    if (next.valid && !is_control(next.code))
+    const auto next = decode_utf8(text);
+    if (next.is_valid && !is_control(next.code))
       result += text.substr(0, next.length);
     else
       result += '?';
@@ -143,8 +105,8 @@ std::string clip(std::string_view text, std::size_t columns) {
   std::size_t used = 0;
   std::size_t bytes = 0;
   while (bytes < text.size()) {
-    const auto next = decode(text.substr(bytes));
-    used += next.valid ? columns_of(next.code) : 1;
+    const auto next = decode_utf8(text.substr(bytes));
+    used += next.is_valid ? columns_of(next.code) : 1;
     if (used > columns)
       break;
     bytes += next.length;

@@ -60,7 +60,8 @@ exit_code run_up(session& io, const config::invocation& given) {
   const auto fleet = fleet_of(io, given);
   if (!fleet)
     return fleet.error();
-  if (lock_holder(fleet->file.state) != 0) {
+  // What cannot be looked at is refused when the lock is taken.
+  if (lock_holder(fleet->file.state).value_or(0) != 0) {
     note(io, "forkfleet: " + already_up(fleet->file));
     return exit_code::conflict;
   }
@@ -119,7 +120,10 @@ exit_code run_down(session& io, const config::invocation& given) {
   const auto& state = fleet->file.state;
   const auto& name = fleet->file.name;
   const auto running = lock_text(state);
-  const auto keeper = open_lock_holder(state);
+  const auto found = open_lock_holder(state);
+  if (!found)
+    return tell(io, given, found.error());
+  const auto& keeper = *found;
   if (!keeper) {
     note(io, "the fleet " + name + " is not up; nothing to stop");
     return exit_code::done;

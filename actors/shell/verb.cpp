@@ -11,7 +11,8 @@ namespace {
 constexpr const char* exit_code_help =
   "Exit codes: 0 done, 1 failed, 2 wrong use, 3 wrong fleet file, 4 not "
   "permitted, 5 not found, 6 conflict, 7 unreachable or timed out, 8 no "
-  "capacity, 9 partly done, 10 something found, 130 interrupted.";
+  "capacity, 9 partly done, 10 something found, 128 and the signal when "
+  "interrupted (130 for Ctrl-C).";
 
 config::option output_option() {
   config::option result{.name = "output",
@@ -61,9 +62,9 @@ const std::vector<verb>& all_verbs() {
          {up_verbs,     list_verbs,     branch_verbs, sandbox_verbs,
           switch_verbs, exec_verbs,     copy_verbs,   console_verbs,
           wait_verbs,   removal_verbs,  fork_verbs,   lineage_verbs,
-          label_verbs,  snapshot_verbs, fsck_verbs,   event_verbs,
-          audit_verbs,  send_verbs,     config_verbs, pki_verbs,
-          bench_verbs,  version_verbs})
+          label_verbs,  snapshot_verbs, fsck_verbs,   doctor_verbs,
+          event_verbs,  audit_verbs,    send_verbs,   config_verbs,
+          pki_verbs,    bench_verbs,    version_verbs})
       for (auto& x : group())
         result.push_back(std::move(x));
     for (auto& x : result)

@@ -30,6 +30,7 @@ std::vector<verb> lineage_verbs();  // tree, log, why-kept
 std::vector<verb> snapshot_verbs(); // flatten, verify, export, import
 std::vector<verb> label_verbs();    // label, note, inspect, diff
 std::vector<verb> fsck_verbs();     // fsck
+std::vector<verb> doctor_verbs();   // doctor
 std::vector<verb> event_verbs();    // events
 std::vector<verb> audit_verbs();    // audit
 std::vector<verb> send_verbs();     // send

@@ -9,7 +9,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 out=${1:-build/guest}
 cache=${2:-.cache/guest}
-sources=(examples/guest/{counter,disk,gap_meter,memory,ports,settings}.cpp)
+sources=(examples/guest/{churned_pages,counter,disk,gap_meter,helpers,memory}.cpp
+  examples/guest/{numbered_disk,ports,settings}.cpp)
 
 say() { printf 'guest: %s\n' "$*"; }
 die() {
@@ -105,7 +106,7 @@ make_initrd() {
   mkdir "$root"/{dev,proc,sys,modules}
   cp "$out"/modules/*.ko "$root/modules/"
   "${CXX:-g++}" -std=c++20 -static -Os -ffunction-sections -fdata-sections \
-    -Wl,--gc-sections -s -I. "${sources[@]}" -o "$root/init"
+    -Wl,--gc-sections -s -pthread -I. "${sources[@]}" -o "$root/init"
   pack "$root" "$out/initrd.img"
   say "initrd: $(stat -c %s "$out/initrd.img") bytes"
 }

@@ -22,6 +22,7 @@
 
 #include "examples/guest/disk.hpp"
 #include "examples/guest/gap_meter.hpp"
+#include "examples/guest/helpers.hpp"
 #include "examples/guest/memory.hpp"
 #include "examples/guest/ports.hpp"
 #include "examples/guest/record.hpp"
@@ -79,18 +80,27 @@ bool load_module(const std::string& name) {
   return done;
 }
 
-/// Loads what the first disk needs, and waits for that.
+/// Loads what disks need, and waits for the first one.
 bool find_disk() {
   for (const auto* name :
        {"virtio_ring", "virtio", "virtio_mmio", "virtio_blk"})
     if (!load_module(name))
       return false;
   for (int i = 0; i < disk_waits_max; ++i) {
-    if (access("/dev/vda", R_OK | W_OK) == 0)
+    if (access("/dev/vda", R_OK) == 0)
       return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   return false;
+}
+
+/// The disks are found together, and have their names in this order.
+std::string last_disk() {
+  std::string name = "/dev/vda";
+  while (access(name.c_str(), R_OK) == 0)
+    ++name.back();
+  --name.back();
+  return name;
 }
 
 /// Where there is more than this program, as in the guest with an agent.
@@ -155,10 +165,16 @@ public:
   explicit counter(const settings& config)
     : config_(config), ring_(take_memory(ring_bytes(config)), found_),
       region_(words(), found_) {
-    if (config_.disk == 0)
-      return;
-    if (!find_disk() || !disk_.open("/dev/vda"))
+    if ((config_.disk != 0 || config_.direct != 0) && !find_disk())
+      give_up("there is no disk, and ff.disk or ff.direct ask for one");
+    if (config_.disk != 0 && !disk_.open("/dev/vda"))
       give_up("cannot use the disk that ff.disk=1 asks for");
+    if (config_.direct != 0
+        && !helpers_.start_readers(last_disk(), config_.direct))
+      give_up("cannot use the disk that ff.direct asks for");
+    if (config_.churn_mib != 0)
+      helpers_.start_churn(take_memory(config_.churn_mib << 20),
+                           config_.rate_mib);
   }
 
   [[noreturn]] void run() {
@@ -182,6 +198,8 @@ private:
   }
 
   void watch_clock() {
+    if (config_.ports == 0)
+      return;
     const auto before = guest_time();
     const auto raw = read_clock_seconds_register();
     const auto after = guest_time();
@@ -244,6 +262,8 @@ private:
   }
 
   void say(record_kind kind, uint64_t value, uint64_t detail) const {
+    if (config_.ports == 0)
+      return;
     const auto errors =
       static_cast<uint8_t>(std::min<uint64_t>(found_.errors, 255));
     write_debug_console(encode({kind, errors, value, detail}));
@@ -267,10 +287,14 @@ private:
       as_printed(microseconds(meter_.uncertainty())), clock_.c_str(),
       as_printed(ring_.sweeps()), as_printed(region_.checks()),
       as_printed(found_.errors), found_.errors != 0 ? " first error: " : "",
-      found_.first.c_str());
+      found_.errors != 0 ? found_.first.c_str() : "");
     if (disk_.is_open())
       std::printf("disk: writes=%llu checks=%llu\n", as_printed(disk_.writes()),
                   as_printed(disk_.checks()));
+    if (config_.direct != 0 || config_.churn_mib != 0)
+      std::printf("helpers: reads=%llu changes=%llu sweeps=%llu\n",
+                  as_printed(helpers_.reads()), as_printed(helpers_.changes()),
+                  as_printed(helpers_.sweeps()));
     std::fflush(stdout);
   }
 
@@ -297,6 +321,7 @@ private:
   stamped_ring ring_;
   summed_region region_;
   stamped_disk disk_{found_};
+  helpers helpers_{found_};
   gap_meter meter_;
   uint64_t counter_ = 0;
   uint64_t owed_bytes_ = 0;
@@ -317,9 +342,9 @@ int main() {
   using namespace forkfleet::guest;
   mount_system_folders();
   start_services();
-  if (!open_ports())
-    give_up("cannot use the ports of the debug console and the clock");
   const auto config = read_settings();
+  if (config.ports != 0 && !open_ports())
+    give_up("cannot use the ports of the debug console and the clock");
   std::printf("counter: %llu MiB/s over %llu MiB, a tick every %llu us\n",
               static_cast<unsigned long long>(config.rate_mib),
               static_cast<unsigned long long>(config.set_mib),

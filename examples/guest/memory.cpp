@@ -21,18 +21,18 @@ std::string describe(uint64_t word) {
                : "no stamp";
 }
 
+uint64_t weight(size_t index) {
+  return 2 * uint64_t{index} + 1;
+}
+
+} // namespace
+
 uint64_t next_random(uint64_t& state) {
   state ^= state << 13;
   state ^= state >> 7;
   state ^= state << 17;
   return state;
 }
-
-uint64_t weight(size_t index) {
-  return 2 * uint64_t{index} + 1;
-}
-
-} // namespace
 
 std::optional<page_stamp> read_stamp(uint64_t word) {
   const auto plain = word ^ stamp_key;
@@ -42,8 +42,10 @@ std::optional<page_stamp> read_stamp(uint64_t word) {
 }
 
 void findings::add(const std::string& what) {
-  if (errors++ == 0)
+  const auto lock = std::lock_guard(mutex_);
+  if (errors == 0)
     first = what;
+  ++errors;
 }
 
 stamped_ring::stamped_ring(std::span<std::byte> pages, findings& found)

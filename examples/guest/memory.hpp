@@ -4,8 +4,10 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,14 +17,21 @@ namespace forkfleet::guest {
 constexpr size_t page_size = 4096;
 
 /// The errors that the guest found in its memory: how many, and what the
-/// first one was.
+/// first one was. Any thread may add one; `first` is whole, and does not change
+/// any more, when `errors` is not 0.
 struct findings {
-  uint64_t errors = 0;
+  std::atomic<uint64_t> errors = 0;
   std::string first = {};
 
   /// Counts an error and keeps its text if it is the first.
   void add(const std::string& what);
+
+private:
+  std::mutex mutex_ = {};
 };
+
+/// The next number of a cheap generator; the state must not be 0.
+uint64_t next_random(uint64_t& state);
 
 /// What a page of the ring carries.
 struct page_stamp {

@@ -19,6 +19,9 @@ constexpr number numbers[] = {
   {"ff.set_mib", &settings::set_mib, 1, 1048576},
   {"ff.tick_us", &settings::tick_us, 100, 1000000},
   {"ff.disk", &settings::disk, 0, 1},
+  {"ff.ports", &settings::ports, 0, 1},
+  {"ff.direct", &settings::direct, 0, 8},
+  {"ff.churn_mib", &settings::churn_mib, 0, 1048576},
 };
 
 void refuse(settings& out, std::string_view name, std::string_view value,
@@ -46,7 +49,8 @@ void set_word(settings& out, std::string_view name, std::string_view value) {
   if (name != "ff.idle")
     return refuse(
       out, name, value,
-      "one of ff.rate_mib, ff.set_mib, ff.tick_us, ff.disk, ff.idle");
+      "one of ff.rate_mib, ff.set_mib, ff.tick_us, ff.disk, ff.ports, "
+      "ff.direct, ff.churn_mib, ff.idle");
   if (value == "spin")
     out.idle = idle_kind::spin;
   else if (value == "sleep")

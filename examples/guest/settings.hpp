@@ -25,6 +25,16 @@ struct settings {
   uint64_t tick_us = 500;
   /// 1: writes and checks its first disk, too.
   uint64_t disk = 0;
+  /// 0: uses no port, so there is no debug console and no clock to measure
+  /// gaps by. For hosts that are emulated themselves: QEMU 7.2's emulation of
+  /// SVM loses a program's right to use ports when its VM is restored.
+  uint64_t ports = 1;
+  /// So many threads read its last disk, which is numbered, all the time; 0
+  /// to 8.
+  uint64_t direct = 0;
+  /// MiB of pages that are filled, zeroed, freed and exchanged by a thread of
+  /// their own, at the rate of the ring; 0 to 1048576.
+  uint64_t churn_mib = 0;
   idle_kind idle = idle_kind::spin;
   /// What was wrong with the words, one sentence each; a wrong word leaves
   /// the default.

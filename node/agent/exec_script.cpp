@@ -2,10 +2,12 @@
 #include "node/agent/exec_script.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include <fmt/format.h>
 
+#include "actors/bounded_text.hpp"
 #include "node/agent/shell_text.hpp"
 
 namespace forkfleet {
@@ -13,6 +15,10 @@ namespace forkfleet {
 namespace {
 
 constexpr std::string_view exec_base = "/run/forkfleet/exec";
+constexpr uint64_t exit_status_max = 255;
+/// What a guest may say of a start, and nothing else.
+constexpr auto told_codes = std::array{ec::invalid_request, ec::unsupported,
+                                       ec::node_busy, ec::disk_full};
 
 constexpr std::string_view exec_preamble = R"sh(set -u
 PATH="${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin"
@@ -252,17 +258,18 @@ status read_start(std::string_view text) {
   text.remove_prefix(sign.size());
   const auto name = text.substr(0, text.find(' '));
   text.remove_prefix(std::min(text.size(), name.size() + 1));
-  for (const auto& entry : enum_table(ec{}))
-    if (entry.name == name && entry.value != ec::none)
-      return fail(entry.value, std::string{text});
-  return fail(ec::vmm_refused, std::string{text});
+  for (const auto code : told_codes)
+    if (to_string(code) == name)
+      return fail(code, bounded_text(text));
+  return fail(ec::vmm_refused, bounded_text(text));
 }
 
 expected<exit_note> read_exit(std::string_view text) {
   auto note = exit_note{};
   const auto* end = text.data() + text.size();
   const auto got = std::from_chars(text.data(), end, note.status);
-  if (got.ec != std::errc{} || end - got.ptr < 2 || *got.ptr != ' ')
+  if (got.ec != std::errc{} || end - got.ptr < 2 || *got.ptr != ' '
+      || note.status > exit_status_max)
     return fail(ec::vmm_refused, "the guest's note of an exit is damaged");
   note.was_late = got.ptr[1] == '1';
   return note;

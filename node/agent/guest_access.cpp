@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "actors/base64.hpp"
+#include "actors/bounded_text.hpp"
 
 namespace forkfleet {
 
@@ -55,7 +56,8 @@ expected<std::string> last_words(guest_agent& agent, uint64_t process,
   if (!shell->has_ended)
     return std::string{};
   return "the guest's shell did not start it: "
-         + (shell->errors.empty() ? "it says nothing" : shell->errors);
+         + (shell->errors.empty() ? "it says nothing"
+                                  : bounded_text(shell->errors));
 }
 
 status start(guest_agent& agent, const exec_request& request,

@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 
 #include "actors/base64.hpp"
+#include "actors/bounded_text.hpp"
+#include "actors/schema/json_limits.hpp"
 #include "node/qemu/qmp_client.hpp"
 #include "node/qemu/unix_socket.hpp"
 
@@ -17,12 +19,17 @@ namespace forkfleet {
 namespace {
 
 using schema::json;
+using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::size_t line_bytes_max = 8u << 20;
+constexpr schema::json_limits answer_limits{
+  .values_max = 256, .text_bytes_max = agent_line_bytes_max};
 constexpr std::size_t chunk_bytes_max = 48 * 1024;
-constexpr milliseconds sync_patience{1000};
+// A busy guest needs longer, and an answer that comes after the port was
+// closed is lost.
+constexpr milliseconds sync_patience_first{1000};
+constexpr milliseconds sync_patience_last{8000};
 constexpr milliseconds look_first{2};
 constexpr milliseconds look_last{50};
 
@@ -30,7 +37,10 @@ constexpr milliseconds look_last{50};
 constexpr char flush_byte = '\xff';
 
 std::string bytes_of(const json& value, std::string_view key) {
-  return from_base64(qemu::text_member(value, key)).value_or("");
+  const auto& found = qemu::member(value, key);
+  return found.is_string()
+           ? from_base64(found.get_ref<const std::string&>()).value_or("")
+           : std::string{};
 }
 
 // By the guest's C library, in the C locale that agents run in.
@@ -43,43 +53,45 @@ bool is_missing(const failure& x) {
 
 expected<guest_agent> guest_agent::connect(const std::string& path,
                                            deadline_point until) {
-  auto socket = qemu::connect_unix(path, SOCK_STREAM, until);
-  if (!socket)
-    return tl::unexpected(socket.error());
-  auto agent = guest_agent{path, std::move(*socket)};
-  if (auto ready = agent.synchronize(until); !ready)
-    return tl::unexpected(ready.error());
-  return agent;
+  for (auto patience = sync_patience_first;;
+       patience = std::min(patience * 2, sync_patience_last)) {
+    auto socket = qemu::connect_unix(path, SOCK_STREAM, until);
+    if (!socket)
+      return tl::unexpected(socket.error());
+    auto agent = guest_agent{path, std::move(*socket)};
+    const auto ready = agent.synchronize(
+      std::min(until, deadline_point{steady_clock::now() + patience}));
+    if (ready)
+      return agent;
+    if (ready.error().code != ec::deadline_exceeded)
+      return tl::unexpected(ready.error());
+    if (steady_clock::now() >= until)
+      return fail(ec::deadline_exceeded,
+                  path
+                    + ": no guest agent answers; the guest must run "
+                      "qemu-guest-agent on the port org.qemu.guest_agent.0");
+  }
 }
 
-// An agent that starts late, or was cut off by a snapshot, may have lost what
-// we said: it is said again, with a new number.
+// What comes before the answer was meant for somebody else.
 status guest_agent::synchronize(deadline_point until) {
   auto dice = std::random_device{};
-  while (steady_clock::now() < until) {
-    const auto number = uint64_t{dice()};
-    const auto message = json{{"execute", "guest-sync-delimited"},
-                              {"arguments", {{"id", number}}}};
-    const auto text = flush_byte + schema::dump(message) + "\n";
-    if (auto sent = qemu::send_text(socket_.get(), text, -1, until); !sent)
-      return sent;
-    const auto limit =
-      std::min(until, deadline_point{steady_clock::now() + sync_patience});
-    for (;;) {
-      const auto found = line(limit);
-      if (!found && found.error().code == ec::deadline_exceeded)
-        break;
-      if (!found)
-        return tl::unexpected(found.error());
-      const auto value = schema::parse_json(*found);
-      if (value && qemu::number_member(*value, "return") == number)
-        return {};
-    }
+  const auto number = uint64_t{dice()};
+  const auto message =
+    json{{"execute", "guest-sync-delimited"}, {"arguments", {{"id", number}}}};
+  const auto text = flush_byte + schema::dump(message) + "\n";
+  if (auto sent = qemu::send_text(socket_.get(), text, -1, until); !sent)
+    return sent;
+  for (;;) {
+    const auto found = line(until);
+    if (!found)
+      return tl::unexpected(found.error());
+    const auto value = schema::parse_json(*found, answer_limits);
+    if (value && qemu::number_member(*value, "return") == number)
+      return {};
+    if (steady_clock::now() >= until)
+      return fail(ec::deadline_exceeded, "the guest agent says other things");
   }
-  return fail(ec::deadline_exceeded,
-              path_
-                + ": no guest agent answers; the guest must run "
-                  "qemu-guest-agent on the port org.qemu.guest_agent.0");
 }
 
 expected<json> guest_agent::execute(std::string_view command,
@@ -102,35 +114,49 @@ expected<json> guest_agent::answer(deadline_point until) {
   const auto text = line(until);
   if (!text)
     return tl::unexpected(text.error());
-  const auto value = schema::parse_json(*text);
-  if (!value)
+  const auto value = schema::parse_json(*text, answer_limits);
+  if (!value || !value->is_object())
     return fail(ec::vmm_unreachable, "what answers is no guest agent");
   const auto& error = qemu::member(*value, "error");
   if (!error.is_null())
-    return fail(ec::vmm_refused, qemu::text_member(error, "desc"));
+    return fail(ec::vmm_refused,
+                bounded_text(qemu::text_member(error, "desc")));
   return qemu::member(*value, "return");
 }
 
-expected<std::string> guest_agent::line(deadline_point until) {
+expected<std::string_view> guest_agent::line(deadline_point until) {
   auto room = std::array<char, 16384>{};
   for (;;) {
-    const auto end = pending_.find('\n');
-    if (end != std::string::npos) {
-      auto found = pending_.substr(0, end);
-      pending_.erase(0, end + 1);
+    if (auto found = lines_.next()) {
       // An answer to a flush begins with the same byte.
-      found.erase(0, found.rfind(flush_byte) + 1);
-      return found;
+      found->remove_prefix(found->rfind(flush_byte) + 1);
+      return *found;
     }
-    if (pending_.size() > line_bytes_max)
-      return fail(ec::vmm_unreachable, "the guest agent's line has no end");
-    auto got = qemu::receive(socket_.get(), room, until);
+    if (lines_.is_too_long())
+      return fail(
+        ec::vmm_unreachable,
+        fmt::format("the guest agent's answer is longer than {} bytes",
+                    agent_line_bytes_max));
+    // Also of a guest that talks all the time.
+    const bool is_late = steady_clock::now() >= until;
+    auto got = expected<qemu::received>{fail(ec::deadline_exceeded, {})};
+    if (!is_late)
+      got = qemu::receive(socket_.get(), room, until);
     if (!got && got.error().code == ec::deadline_exceeded)
       return fail(ec::deadline_exceeded, "the guest agent does not answer");
     if (!got || got->bytes == 0)
       return fail(ec::vmm_unreachable, path_ + ": the VM closed the port");
-    pending_.append(room.data(), got->bytes);
+    lines_.append({room.data(), got->bytes});
   }
+}
+
+expected<microseconds> guest_agent::clock(deadline_point until) {
+  const auto told = execute("guest-get-time", json::object(), until);
+  if (!told)
+    return tl::unexpected(told.error());
+  if (!told->is_number_integer())
+    return fail(ec::vmm_refused, path_ + ": the guest does not tell its clock");
+  return microseconds{told->get<int64_t>() / 1000};
 }
 
 expected<uint64_t> guest_agent::start(const agent_program& program,
@@ -254,6 +280,11 @@ guest_agent::read_piece(const std::string& path, uint64_t offset,
                             .is_end = qemu::bool_member(*got, "eof")};
     else
       result = tl::unexpected(got.error());
+    if (got && (*result)->bytes.size() > count)
+      result = fail(ec::vmm_refused,
+                    fmt::format("{}: the guest sent {} bytes of a file and was "
+                                "asked for {}",
+                                path_, (*result)->bytes.size(), count));
   }
   const auto closed = close(*handle, until);
   if (result && !closed)

@@ -4,6 +4,7 @@
 // docs/interop/qemu-ga.rst.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -13,9 +14,14 @@
 
 #include "actors/schema/json_text.hpp"
 #include "actors/unique_fd.hpp"
+#include "node/qemu/line_reader.hpp"
 #include "node/vmm.hpp"
 
 namespace forkfleet {
+
+/// The longest line that is taken from an agent: a guest may send anything.
+/// What it answers to a read of a file fits.
+inline constexpr std::size_t agent_line_bytes_max = 256 * 1024;
 
 /// A program that an agent is to start.
 struct agent_program {
@@ -41,16 +47,22 @@ struct agent_piece {
 
 /// One connection; the port takes one at a time. Errors name the socket:
 /// vmm_unreachable when the guest's agent does not answer (deadline_exceeded
-/// after the deadline), vmm_refused with its own words. Used by one thread.
+/// after the deadline), vmm_refused with its own words, bounded and harmless.
+/// Used by one thread.
 class guest_agent {
 public:
-  /// Connects, and waits until an agent answers to us and nobody else.
+  /// Connects, and waits until an agent answers to us and nobody else. A port
+  /// on which nothing is heard is closed and opened again: that of a child may
+  /// be stuck in the middle of what its source said.
   static expected<guest_agent> connect(const std::string& path,
                                        deadline_point until);
 
   expected<schema::json> execute(std::string_view command,
                                  const schema::json& arguments,
                                  deadline_point until);
+
+  /// The guest's clock, in Unix time.
+  expected<std::chrono::microseconds> clock(deadline_point until);
 
   /// Starts a program; its process in the guest.
   expected<uint64_t> start(const agent_program& program, deadline_point until);
@@ -85,7 +97,8 @@ private:
 
   status synchronize(deadline_point until);
   expected<schema::json> answer(deadline_point until);
-  expected<std::string> line(deadline_point until);
+  /// The next line; valid until the next call.
+  expected<std::string_view> line(deadline_point until);
   expected<uint64_t> open(const std::string& path, const char* mode,
                           deadline_point until);
   status seek(uint64_t handle, uint64_t offset, deadline_point until);
@@ -94,7 +107,7 @@ private:
 
   std::string path_;
   unique_fd socket_;
-  std::string pending_ = {};
+  qemu::line_reader lines_{agent_line_bytes_max};
 };
 
 } // namespace forkfleet

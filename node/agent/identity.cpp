@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "actors/base64.hpp"
+#include "actors/bounded_text.hpp"
 #include "node/agent/guest_agent.hpp"
 #include "node/agent/shell_text.hpp"
 
@@ -21,13 +22,24 @@ using std::chrono::steady_clock;
 constexpr std::size_t hostname_max = 63;
 constexpr std::size_t entropy_words = 16; // 512 bits
 constexpr std::size_t machine_words = 4;
+/// Of each value of a receipt.
+constexpr std::size_t value_bytes_max = 128;
 
 constexpr std::string_view preamble = R"sh(set -u
 export PATH="/usr/sbin:/usr/bin:/sbin:/bin:${PATH:-}"
 say() { printf '%s=%s\n' "$1" "$2"; }
 die() { say error "$1"; exit 1; }
 umask 077
-mkdir -p /run/forkfleet || die '/run/forkfleet cannot be made'
+mkdir -p /run/forkfleet 2>/dev/null && true 2>/dev/null >/run/forkfleet/env ||
+  die '/run/forkfleet cannot be written: mount a tmpfs on /run in the guest'
+# A file of a root that cannot be written gets another one laid over it.
+put() {
+  printf '%s\n' "$2" 2>/dev/null >"$1" && return
+  [ -e "$1" ] || return 1
+  over=/run/forkfleet/$(basename "$1")
+  printf '%s\n' "$2" >"$over" && chmod 444 "$over" &&
+    mount --bind "$over" "$1" 2>/dev/null
+}
 )sh";
 
 // The seed must count at once: until the kernel draws on its pool again, all
@@ -62,7 +74,6 @@ fi
 say hostname "$(cat /proc/sys/kernel/hostname)"
 say machine_id "$(cat /etc/machine-id)"
 say sample "$(head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n')"
-say clock "$(date +%s)"
 say done yes
 )sh";
 
@@ -98,12 +109,16 @@ std::string hostname_of(const std::string& name) {
   return first == std::string::npos ? "child" : text.substr(first);
 }
 
+// Near enough for what runs in the script; guest_clock does the rest.
 std::string clock_lines(microseconds clock) {
   const auto seconds = clock.count() / 1'000'000;
   const auto rest = clock.count() % 1'000'000;
-  return fmt::format("date -u -s '@{0}.{1:06}' >/dev/null 2>&1 ||\n"
+  return fmt::format("if date -u -s '@{0}.{1:06}' >/dev/null 2>&1; then\n"
+                     "  say grain fraction\n"
+                     "else\n"
                      "  date -u -s '@{0}' >/dev/null 2>&1 ||\n"
-                     "  die 'clock: date cannot set it'\n",
+                     "    die 'clock: date cannot set it'\n"
+                     "fi\n",
                      seconds, rest);
 }
 
@@ -111,13 +126,14 @@ std::string name_lines(const identity_plan& plan) {
   return fmt::format(
     "printf '%s\\n' {0} >/proc/sys/kernel/hostname ||\n"
     "  die 'hostname: the kernel does not take it'\n"
-    "[ ! -e /etc/hostname ] || printf '%s\\n' {0} >/etc/hostname ||\n"
-    "  die '/etc/hostname cannot be written'\n"
-    "printf '%s\\n' {1} >/etc/machine-id ||\n"
-    "  die '/etc/machine-id cannot be written'\n"
-    "chmod 444 /etc/machine-id\n"
+    "[ ! -e /etc/hostname ] || put /etc/hostname {0} ||\n"
+    "  die '/etc/hostname can neither be written nor covered by a mount'\n"
+    "put /etc/machine-id {1} ||\n"
+    "  die '/etc/machine-id can neither be written nor covered by a mount: "
+    "its image must have that file, or a root that can be written'\n"
+    "chmod 444 /etc/machine-id 2>/dev/null\n"
     "[ ! -f /var/lib/dbus/machine-id ] || [ -L /var/lib/dbus/machine-id ] ||\n"
-    "  printf '%s\\n' {1} >/var/lib/dbus/machine-id\n",
+    "  put /var/lib/dbus/machine-id {1}\n",
     shell_word(plan.hostname), shell_word(plan.machine_id));
 }
 
@@ -133,6 +149,13 @@ std::string input_lines(const child_input& input) {
                      "printf '%s' {} >/run/forkfleet/seed ||\n"
                      "  die '/run/forkfleet/seed cannot be written'\n",
                      shell_word(text), shell_word(input.seed));
+}
+
+/// What the script found out about the guest's `date`.
+clock_grain grain_of(std::string_view printed) {
+  return printed.find("grain=fraction\n") == std::string_view::npos
+           ? clock_grain::second
+           : clock_grain::fraction;
 }
 
 } // namespace
@@ -191,10 +214,10 @@ expected<identity_receipt> read_receipt(std::string_view printed) {
     if (sign == std::string_view::npos)
       continue;
     const auto key = line.substr(0, sign);
-    const auto value = std::string{line.substr(sign + 1)};
     if (key == "error")
-      return fail(ec::vmm_refused,
-                  "the guest did not take its identity: " + value);
+      return fail(ec::vmm_refused, "the guest did not take its identity: "
+                                     + bounded_text(line.substr(sign + 1)));
+    const auto value = bounded_text(line.substr(sign + 1), value_bytes_max);
     if (key == "entropy")
       receipt.entropy = value;
     else if (key == "hostname")
@@ -203,9 +226,6 @@ expected<identity_receipt> read_receipt(std::string_view printed) {
       receipt.machine_id = value;
     else if (key == "sample")
       receipt.sample = value;
-    else if (key == "clock")
-      receipt.guest_clock =
-        std::chrono::seconds{std::strtoll(value.c_str(), nullptr, 10)};
     else if (key == "done")
       is_done = value == "yes";
   }
@@ -215,18 +235,17 @@ expected<identity_receipt> read_receipt(std::string_view printed) {
   return receipt;
 }
 
-identity_plan plan_identity(const std::string& name, const child_input& input,
-                            microseconds unix_time) {
+identity_plan plan_identity(const std::string& name, const child_input& input) {
   return {.hostname =
             input.hostname.empty() ? hostname_of(name) : input.hostname,
           .machine_id = random_hex(machine_words),
           .entropy = random_hex(entropy_words),
-          .clock = unix_time,
           .input = input};
 }
 
 expected<identity_receipt> give_identity(const std::string& socket,
                                          const identity_plan& plan,
+                                         const wall_clock& wall,
                                          deadline_point until) {
   const auto begun = steady_clock::now();
   auto agent = guest_agent::connect(socket, until);
@@ -237,11 +256,8 @@ expected<identity_receipt> give_identity(const std::string& socket,
           file.path, from_base64(file.content).value_or(""), until);
         !written)
       return tl::unexpected(written.error());
-  // The way to the agent took time, which the clock is to know of.
   auto current = plan;
-  const auto passed =
-    std::chrono::duration_cast<microseconds>(steady_clock::now() - begun);
-  current.clock += passed;
+  current.clock = wall();
   const auto taken = agent->run(
     {.path = "/bin/sh", .arguments = {"-s"}, .input = identity_script(current)},
     until);
@@ -255,10 +271,15 @@ expected<identity_receipt> give_identity(const std::string& socket,
     return fail(ec::vmm_refused,
                 "the guest acknowledged another identity: " + receipt->hostname
                   + ", " + receipt->machine_id);
+  // Last, because all else took its time.
+  const auto clock = set_clock(*agent, wall, grain_of(taken->output), until);
+  if (!clock)
+    return tl::unexpected(clock.error());
+  receipt->guest_clock = clock->guest;
+  receipt->acknowledged_at = clock->host;
   receipt->files = plan.input.files.size();
   receipt->elapsed =
     std::chrono::duration_cast<microseconds>(steady_clock::now() - begun);
-  receipt->acknowledged_at = plan.clock + receipt->elapsed;
   return receipt;
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "actors/guest_protocol.hpp"
+#include "node/agent/guest_clock.hpp"
 #include "node/vmm.hpp"
 
 namespace forkfleet {
@@ -17,7 +18,7 @@ struct identity_plan {
   std::string hostname = {};
   std::string machine_id = {}; // 32 hexadecimal digits
   std::string entropy = {};    // hexadecimal digits, never used twice
-  microseconds clock{0};       // Unix time
+  microseconds clock{0};       // Unix time; filled in when it is given
   child_input input = {};
 };
 
@@ -33,13 +34,14 @@ std::string identity_script(const identity_plan& plan);
 expected<identity_receipt> read_receipt(std::string_view printed);
 
 /// Fresh random names for a child called `name`.
-identity_plan plan_identity(const std::string& name, const child_input& input,
-                            microseconds unix_time);
+identity_plan plan_identity(const std::string& name, const child_input& input);
 
-/// Gives the plan to the guest behind the agent's socket, and returns what it
-/// acknowledged.
+/// Gives the plan to the guest behind the agent's socket, its clock last, and
+/// returns what it acknowledged. The receipt has what both clocks showed in
+/// the end.
 expected<identity_receipt> give_identity(const std::string& socket,
                                          const identity_plan& plan,
+                                         const wall_clock& wall,
                                          deadline_point until);
 
 } // namespace forkfleet

@@ -28,6 +28,19 @@ constexpr auto look_interval = 20ms;
 constexpr uint64_t first_counter = 2000;
 constexpr uint64_t mib_pages = (1u << 20) / guest_page_bytes;
 
+std::vector<std::string> disk_arguments(const guest_plan& plan) {
+  if (plan.numbered_disk.empty())
+    return {};
+  return {"-blockdev",
+          "driver=file,node-name=numbered-file,read-only=on,cache.direct="
+            + std::string{plan.is_disk_direct ? "on" : "off"}
+            + ",filename=" + plan.numbered_disk,
+          "-blockdev",
+          "driver=raw,node-name=numbered,file=numbered-file,read-only=on",
+          "-device",
+          "virtio-blk-device,drive=numbered"};
+}
+
 config::sandbox_section spec_of(const guest_plan& plan) {
   config::sandbox_section spec;
   spec.name = {plan.name};
@@ -36,10 +49,16 @@ config::sandbox_section spec_of(const guest_plan& plan) {
                 + (plan.has_agent ? "/initrd-agent.img" : "/initrd.img");
   spec.guest_agent = plan.has_agent;
   spec.append = "ff.rate_mib=" + std::to_string(plan.rate_mib)
-                + " ff.set_mib=" + std::to_string(ring_mib(plan.memory_mib))
+                + " ff.set_mib=" + std::to_string(ring_mib(plan))
                 + (plan.rate_mib == 0 ? " ff.idle=sleep" : "");
   spec.memory = {plan.memory_mib << 20};
   spec.debug_console = true;
+  if (plan.numbered_disk.empty())
+    return spec;
+  spec.vcpus = 2;
+  spec.append += " ff.idle=sleep ff.direct=2 ff.churn_mib="
+                 + std::to_string(plan.memory_mib / 4);
+  spec.qemu_arguments = disk_arguments(plan);
   return spec;
 }
 
@@ -64,8 +83,19 @@ config::sandbox_section spec_of(const guest_plan& plan) {
 
 } // namespace
 
-uint64_t ring_mib(uint64_t memory_mib) {
-  return std::min<uint64_t>(memory_mib / 2, 384);
+/// The arguments of a snapshot's VM are those that this program gave it.
+static host_images_ptr images_for(const snapshot_files& files) {
+  constexpr std::string_view key = "argument=";
+  auto result = host_images{.arguments = {{}}};
+  for (const auto& x : files.contract.arguments)
+    if (x.starts_with(key))
+      result.arguments.front().push_back(x.substr(key.size()));
+  return std::make_shared<host_images>(std::move(result));
+}
+
+uint64_t ring_mib(const guest_plan& plan) {
+  const auto share = plan.numbered_disk.empty() ? 2 : 8;
+  return std::min<uint64_t>(plan.memory_mib / share, 384);
 }
 
 expected<std::unique_ptr<guest_vm>> guest_vm::start(vmm_driver& driver,
@@ -80,6 +110,8 @@ expected<std::unique_ptr<guest_vm>> guest_vm::start(vmm_driver& driver,
                   .spec = spec_of(plan),
                   .snapshot = plan.snapshot,
                   .leash_pid = getpid()};
+  if (plan.snapshot)
+    what.images = images_for(*plan.snapshot);
   if (plan.owner == vm_owner::hand) {
     if (auto started = vm->start_by_hand(plan); !started)
       return tl::unexpected(started.error());
@@ -91,9 +123,12 @@ expected<std::unique_ptr<guest_vm>> guest_vm::start(vmm_driver& driver,
     what.spec.attach.qmp = vm->directory_ + "/" + qemu::qmp_socket;
     what.spec.attach.watchdog_qmp =
       vm->directory_ + "/" + qemu::watchdog_socket;
+    what.spec.qemu_arguments = disk_arguments(plan);
   } else if (!plan.snapshot && plan.has_hand) {
-    what.spec.qemu_arguments = {"-qmp", "unix:" + vm->directory_
-                                          + "/hand.sock,server=on,wait=off"};
+    auto& arguments = what.spec.qemu_arguments;
+    arguments.insert(
+      arguments.end(),
+      {"-qmp", "unix:" + vm->directory_ + "/hand.sock,server=on,wait=off"});
   }
   auto started = driver.start(what, clock::now() + plan.patience);
   if (!started)
@@ -111,6 +146,11 @@ status guest_vm::start_by_hand(const guest_plan& plan) {
   auto words = qemu::command_line(
     qemu::machine_of(spec_of(plan), "tcg", qemu::host_tsc_khz()),
     {.qemu = "qemu-system-x86_64"});
+  if (plan.is_memory_shared)
+    for (auto& word : words)
+      if (constexpr std::string_view plain = "memory-backend-ram,";
+          word.starts_with(plain))
+        word.replace(0, plain.size(), "memory-backend-memfd,share=on,");
   const auto parent = getpid();
   pid_ = fork();
   if (pid_ < 0)
@@ -162,6 +202,7 @@ expected<start_plan> plan_child(const std::string& name,
   what.spec.name = what.id;
   what.spec.memory = {files.info.memory_bytes};
   what.spec.vcpus = files.contract.vcpus;
+  what.images = images_for(files);
   return what;
 }
 
@@ -177,7 +218,7 @@ status check_snapshot(vmm_driver& driver, const snapshot_files& files,
   if (!child)
     return tl::unexpected(child.error());
   const auto& watch = (*child)->watch();
-  const auto pages = ring_mib(plan.memory_mib) * mib_pages;
+  const auto pages = ring_mib(plan) * mib_pages;
   const auto until = clock::now() + limit;
   uint64_t first = 0;
   while (clock::now() < until && !watch.ended()) {

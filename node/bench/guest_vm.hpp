@@ -26,12 +26,17 @@ struct guest_plan {
   bool has_agent = false;
   bool has_hand = true; // by_hand() works; not for the source of children
   vm_owner owner = vm_owner::driver;
+  /// The image of a disk that the guest reads all the time; it has two
+  /// processors then, and churns pages. Empty: none.
+  std::string numbered_disk = {};
+  bool is_disk_direct = false;   // QEMU passes the page cache by, too
+  bool is_memory_shared = false; // of a VM that was started by hand
   std::optional<snapshot_files> snapshot = {}; // set: a child of it
   std::chrono::seconds patience{60};           // until it is heard
 };
 
 /// How much of its memory the guest writes in turn.
-uint64_t ring_mib(uint64_t memory_mib);
+uint64_t ring_mib(const guest_plan& plan);
 
 /// A running guest that has been heard.
 class guest_vm {

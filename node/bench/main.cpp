@@ -9,6 +9,7 @@
 #include "node/bench/chain_run.hpp"
 #include "node/bench/fork_run.hpp"
 #include "node/bench/pause_run.hpp"
+#include "node/bench/soak_run.hpp"
 
 namespace {
 
@@ -108,9 +109,25 @@ int bench_forks(const config::invocation& given, conditions about,
   return tell_targets(fork_targets(*results), *folder);
 }
 
+int bench_soak(const config::invocation& given, conditions about,
+               const interruption& interrupted) {
+  const auto plan = soak_plan_of(given);
+  if (!plan)
+    return give_up(plan.error());
+  const auto folder = folder_of(given, "soak");
+  if (!folder)
+    return give_up(folder.error());
+  const auto results = run_soak(*plan, std::move(about), *folder, interrupted);
+  if (!results)
+    return give_up(results.error());
+  std::cout << "\n" << plain_text(soak_table(*results));
+  return tell_targets(soak_targets(*results), *folder);
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
+  raise_descriptor_limit();
   const auto given =
     config::parse(config::bench_command_line(), {argv + 1, argv + argc});
   if (!given)
@@ -121,5 +138,7 @@ int main(int argc, char** argv) {
     return bench_chain(*given, std::move(about), interrupted);
   if (given->verb->path == "fork")
     return bench_forks(*given, std::move(about), interrupted);
+  if (given->verb->path == "soak")
+    return bench_soak(*given, std::move(about), interrupted);
   return bench_pauses(*given, std::move(about), interrupted);
 }

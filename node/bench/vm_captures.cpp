@@ -106,7 +106,9 @@ pause_sample vm_captures::capture(capture_way way, uint64_t number,
   }
   if (!is_by_hand(way) && checked)
     check(sample);
-  note_gap(sample, second, lost);
+  // A guest that makes it hard has no time for a clock.
+  if (plan_.numbered_disk.empty())
+    note_gap(sample, second, lost);
   sample.silence = duration_cast<microseconds>(
     watch.longest_silence(pause.from, pause.to).duration());
   forget_old();
@@ -188,7 +190,7 @@ void vm_captures::note_gap(pause_sample& sample, uint64_t second,
 /// Keeps what the next diff may need.
 void vm_captures::forget_old() {
   const auto base =
-    place_.store().find_root(vm_->driven()->tracked_since()).tag;
+    place_.store().find_base(vm_->driven()->tracked_since(), {}).tag;
   auto known = place_.store().list();
   // Diffs go before their bases.
   std::sort(known.begin(), known.end(),

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "actors/bounded_text.hpp"
+
 namespace forkfleet::firecracker {
 
 namespace {
@@ -53,8 +55,8 @@ tl::unexpected<failure> fault_of(const std::string& target,
     fault = text_of(*body, "fault_message");
   if (fault.empty())
     fault = "it gave no reason";
-  return fail(code_of(fault),
-              fmt::format("{}: {} ({})", target, fault, answer.code));
+  return fail(code_of(fault), fmt::format("{}: {} ({})", target,
+                                          bounded_text(fault), answer.code));
 }
 
 bool is_success(unsigned code) {

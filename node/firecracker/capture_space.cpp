@@ -12,7 +12,9 @@
 #include <fmt/format.h>
 
 #include "actors/durable_file.hpp"
+#include "node/firecracker/memory_file.hpp"
 #include "node/qemu/host_facts.hpp"
+#include "node/storage/reservation.hpp"
 
 namespace forkfleet::firecracker {
 
@@ -76,6 +78,11 @@ uint64_t stored_bytes(const std::string& path) {
 
 } // namespace
 
+std::string capture_space::file_system() const {
+  return file_system_of(directory_.empty() ? settings_.vm_directory
+                                           : directory_);
+}
+
 capture_space::capture_space(space_settings settings)
   : settings_{std::move(settings)}, fast_path_{
                                       settings_.fast_directory + "/"
@@ -125,12 +132,14 @@ expected<snapshot_paths> capture_space::prepare(snapshot_kind kind,
   const auto paths = snapshot_paths{
     path_of(vmstate_name),
     path_of(kind == snapshot_kind::diff ? changed_name : all_name)};
-  if (auto made = make_file(paths.memory, stays); !made)
+  if (auto made = make_file(paths.memory, stays, kind == snapshot_kind::diff);
+      !made)
     return tl::unexpected(made.error());
   return paths;
 }
 
-status capture_space::make_file(const std::string& path, bool keeps) {
+status capture_space::make_file(const std::string& path, bool keeps,
+                                bool is_diff) {
   if (!keeps)
     ::unlink(path.c_str());
   const auto fd = unique_fd{
@@ -138,7 +147,9 @@ status capture_space::make_file(const std::string& path, bool keeps) {
   if (!fd
       || ::ftruncate(fd.get(), static_cast<off_t>(settings_.memory_bytes)) != 0)
     return tl::unexpected(errno_failure(errno, path));
-  if (is_fast_)
+  // The pages of a diff are told by the file's extents: reserved space must
+  // not pass for written.
+  if (is_diff && !tells_written_extents(fd.get()))
     return {};
   if (::fallocate(fd.get(), 0, 0, static_cast<off_t>(settings_.memory_bytes))
         != 0

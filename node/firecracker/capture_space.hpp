@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where Firecracker writes a snapshot while its guest stands: on tmpfs, where
-// its syncs cost nothing, or else in files on the disk that have their
-// extents already. One VM's own.
+// its syncs cost nothing, or else on the disk; in files that have their space
+// already, but for a diff's on tmpfs. One VM's own.
 //
 // `changed` collects the pages of all diffs since the last committed snapshot:
 // each diff merges into it, so that one that got lost on its way to the disk is
@@ -44,6 +44,9 @@ public:
   /// Whether it is on tmpfs; known after prepare.
   bool is_fast() const { return is_fast_; }
 
+  /// The name of its file system; known after prepare.
+  std::string file_system() const;
+
   /// Opens a prepared file to read it.
   expected<unique_fd> open(const std::string& path) const;
 
@@ -63,7 +66,7 @@ public:
 private:
   status choose_directory();
   status note_owner() const;
-  status make_file(const std::string& path, bool keeps);
+  status make_file(const std::string& path, bool keeps, bool is_diff);
   std::string path_of(const char* name) const {
     return directory_ + "/" + name;
   }

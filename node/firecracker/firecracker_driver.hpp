@@ -9,6 +9,9 @@
 #include <string>
 
 #include "node/driver.hpp"
+#include "node/firecracker/proven_snapshots.hpp"
+#include "node/firecracker/vm_launch.hpp"
+#include "node/host_pauses.hpp"
 
 namespace forkfleet {
 
@@ -32,12 +35,17 @@ public:
                           deadline_point until) override;
   expected<vmm_ptr> adopt(const start_plan& plan,
                           deadline_point until) override;
+  status clear(const std::string& directory, deadline_point until) override;
 
 private:
+  status prove(const firecracker::launched& vm, const start_plan& plan,
+               deadline_point until);
   expected<vmm_ptr> make(const start_plan& plan, deadline_point until);
   expected<vmm_ptr> attach(const start_plan& plan, deadline_point until);
 
   const firecracker_driver_settings settings_;
+  const host_pauses_ptr pauses_ = std::make_shared<host_pauses>();
+  firecracker::proven_snapshots proven_ = {};
 };
 
 } // namespace forkfleet

@@ -11,7 +11,10 @@
 #include <fmt/format.h>
 
 #include "node/firecracker/memory_file.hpp"
+#include "node/firecracker/vm_launch.hpp"
 #include "node/firecracker/vm_record.hpp"
+#include "node/qemu/keeper_watch.hpp"
+#include "node/qemu/vm_end.hpp"
 
 namespace forkfleet::firecracker {
 
@@ -21,17 +24,15 @@ using std::chrono::duration_cast;
 using std::chrono::microseconds;
 using std::chrono::steady_clock;
 
-// The keeper steps in when we did not within the pause's own limit.
-constexpr auto lease_slack = std::chrono::milliseconds{250};
-constexpr auto keeper_patience = std::chrono::seconds{2};
 constexpr auto term_patience = std::chrono::seconds{2};
 constexpr int resume_interval_ms = 2;
 
-// Guesses until a create was measured: for calls and device state, and for
-// memory that is copied to tmpfs.
-constexpr auto usual_overhead = std::chrono::milliseconds{8};
-constexpr uint64_t usual_bytes_per_second = 2ull << 30;
-constexpr uint64_t usual_diff_divisor = 16;
+// Assumed until a pause of the kind was measured: rather too much than too
+// little. For calls and device state, and for memory that is written to files
+// whose pages must be found first.
+constexpr auto assumed_overhead = std::chrono::milliseconds{10};
+constexpr uint64_t assumed_bytes_per_second = 256ull << 20;
+constexpr uint64_t assumed_diff_divisor = 16;
 
 microseconds time_for(uint64_t bytes, uint64_t bytes_per_second) {
   return microseconds{static_cast<int64_t>(
@@ -41,19 +42,20 @@ microseconds time_for(uint64_t bytes, uint64_t bytes_per_second) {
 } // namespace
 
 firecracker_vmm::firecracker_vmm(firecracker_vmm_parts parts)
-  : parts_{std::move(parts)}, rules_{rules_of(parts_.version)} {}
+  : parts_{std::move(parts)}, rules_{rules_of(parts_.version)},
+    pauses_{parts_.pauses} {}
 
 firecracker_vmm::~firecracker_vmm() {
   abandon();
 }
 
-bool firecracker_vmm::is_there() const {
-  return qemu::open_process(parts_.process).has_value();
+bool firecracker_vmm::has_ended() const {
+  return qemu::find_process(parts_.process).has_ended();
 }
 
 // An API that does not answer because its process has ended.
 failure firecracker_vmm::told(const failure& error) const {
-  if (error.code == ec::vmm_unreachable && !is_there())
+  if (error.code == ec::vmm_unreachable && has_ended())
     return {ec::vmm_gone, error.message};
   return error;
 }
@@ -75,9 +77,20 @@ expected<vmm_capabilities> firecracker_vmm::capabilities(deadline_point until) {
 }
 
 vmm_health firecracker_vmm::health(deadline_point until) {
+  trouble_.clear();
   const auto state = parts_.line->state(until);
-  if (!state)
-    return is_there() ? vmm_health::stuck : vmm_health::gone;
+  if (!state && !has_ended())
+    return vmm_health::stuck;
+  if (!state) {
+    // The keeper writes down how it ended, and leaves.
+    if (parts_.keeper)
+      static_cast<void>(
+        parts_.keeper->wait_for_end(steady_clock::now() + keeper_patience)
+          .has_value());
+    trouble_ = qemu::describe_end(
+      {.directory = parts_.directory, .process = parts_.process});
+    return vmm_health::gone;
+  }
   return *state == instance_state::running  ? vmm_health::running
          : *state == instance_state::paused ? vmm_health::paused
                                             : vmm_health::stuck;
@@ -117,9 +130,7 @@ expected<capture_estimate> firecracker_vmm::estimate(const capture_plan& plan,
   if (plan.scope == capture_scope::all)
     return capture_estimate{.method = "vmm-full", .bytes = memory_bytes};
   return capture_estimate{.method = "vmm-diff",
-                          .bytes = create_bytes_ > 0
-                                     ? std::min(create_bytes_, memory_bytes)
-                                     : memory_bytes / usual_diff_divisor};
+                          .bytes = expected_bytes(snapshot_kind::diff)};
 }
 
 expected<capture_forecast> firecracker_vmm::prepare(const capture_plan& plan,
@@ -134,7 +145,8 @@ expected<capture_forecast> firecracker_vmm::prepare(const capture_plan& plan,
     return tl::unexpected(settled.error());
   if (plan.is_cancelled && plan.is_cancelled())
     return fail(ec::cancelled, "before the pause");
-  ensure_keeper(until);
+  if (auto kept = ensure_keeper(until); !kept)
+    return tl::unexpected(kept.error());
   kind_ = plan.scope == capture_scope::all ? snapshot_kind::full
                                            : snapshot_kind::diff;
   const bool keeps = !parts_.tracked_since.empty();
@@ -176,46 +188,44 @@ status firecracker_vmm::settle_drives() const {
   return {};
 }
 
-// A keeper that is gone is replaced by one that only guards. Without any the
-// branch goes on, and its report says so.
-void firecracker_vmm::ensure_keeper(deadline_point until) {
-  if (!parts_.keeper || !parts_.keeper->is_alive()) {
-    parts_.keeper.reset();
-    auto started = qemu::start_keeper(parts_.replacement, until);
-    auto linked = started ? qemu::keeper_link::connect(
-                    parts_.directory + "/" + qemu::keeper_socket, until)
-                          : tl::unexpected(started.error());
-    if (!linked) {
-      warnings_.push_back("no keeper guards this VM: "
-                          + to_string(linked.error()));
-      return;
-    }
-    parts_.keeper.emplace(std::move(*linked));
-  }
+status firecracker_vmm::ensure_keeper(deadline_point until) {
+  if (auto kept =
+        qemu::see_to_keeper(parts_.keeper, parts_.replacement, warnings_);
+      !kept)
+    return kept;
   const auto obstacle = parts_.keeper->guard(-1, until);
   if (!obstacle)
-    warnings_.push_back("the keeper does not answer: "
-                        + to_string(obstacle.error()));
-  else if (!obstacle->empty())
+    return tl::unexpected(obstacle.error());
+  if (!obstacle->empty())
     warnings_.push_back("the keeper could not resume this VM: " + *obstacle);
+  return {};
 }
 
-capture_forecast firecracker_vmm::forecast() const {
+// A diff tells nothing of a full one, nor a disk of tmpfs, nor memory that
+// must be read in first of memory that is there.
+pause_kind firecracker_vmm::pause_kind_of(snapshot_kind kind) const {
+  const bool is_full = kind == snapshot_kind::full;
+  return {.method = is_full ? "vmm-full" : "vmm-diff",
+          .scope = is_full ? capture_scope::all : capture_scope::changed,
+          .file_system = parts_.space.file_system(),
+          .is_resident = !is_full || parts_.is_resident};
+}
+
+// What a diff will hold only Firecracker knows, and it does not tell.
+uint64_t firecracker_vmm::expected_bytes(snapshot_kind kind) const {
   const auto memory_bytes = parts_.vm.machine.memory_bytes;
-  const bool is_full = kind_ == snapshot_kind::full;
-  auto bytes = is_full ? memory_bytes : memory_bytes / usual_diff_divisor;
-  auto speed = usual_bytes_per_second;
-  if (create_bytes_ > 0) {
-    bytes = is_full ? memory_bytes : create_bytes_;
-    const auto copied =
-      create_time_ - duration_cast<microseconds>(usual_overhead);
-    if (copied.count() > 0)
-      speed = std::max<uint64_t>(create_bytes_ * 1'000'000
-                                   / static_cast<uint64_t>(copied.count()),
-                                 1 << 20);
-  }
-  return {.pause = usual_overhead + time_for(bytes, speed),
-          .residual_bytes = bytes};
+  if (kind == snapshot_kind::full)
+    return memory_bytes;
+  return std::min(memory_bytes,
+                  pauses_.usual_bytes(pause_kind_of(kind))
+                    .value_or(memory_bytes / assumed_diff_divisor));
+}
+
+capture_forecast firecracker_vmm::forecast() {
+  const auto bytes = expected_bytes(kind_);
+  return pauses_.forecast(pause_kind_of(kind_), bytes,
+                          assumed_overhead
+                            + time_for(bytes, assumed_bytes_per_second));
 }
 
 expected<capture_forecast> firecracker_vmm::refine(deadline_point) {
@@ -225,15 +235,17 @@ expected<capture_forecast> firecracker_vmm::refine(deadline_point) {
 }
 
 status firecracker_vmm::pause(deadline_point until) {
+  was_asked_to_stop_ = false;
+  stood_ = {};
   if (progress_ != progress::prepared)
     return fail(ec::invalid_request, "pause without prepare");
+  pauses_.begin();
   was_created_ = false;
-  if (parts_.keeper) {
-    has_lease_ = true;
-    if (auto armed = parts_.keeper->lease(plan_.pause_max + lease_slack);
-        !armed)
-      return armed;
-  }
+  if (parts_.keeper)
+    if (auto begun = lease_.begin(*parts_.keeper, plan_.pause_max); !begun)
+      return begun;
+  was_asked_to_stop_ = true;
+  stopped_at_ = steady_clock::now();
   if (auto paused = parts_.line->pause(until); !paused)
     return tl::unexpected(told(paused.error()));
   return {};
@@ -244,14 +256,12 @@ status firecracker_vmm::capture(deadline_point until) {
   if (progress_ != progress::prepared || std::exchange(was_created_, true))
     return fail(ec::invalid_request, "capture without prepare and pause");
   parts_.space.drop_mark();
-  const auto begun = steady_clock::now();
   auto created = parts_.line->create(kind_, paths_, until);
   if (!created) {
     // Which pages it took is not known: only all of them are right.
     parts_.tracked_since.clear();
     return tl::unexpected(told(created.error()));
   }
-  create_time_ = duration_cast<microseconds>(steady_clock::now() - begun);
   // A full snapshot ends what was tracked before it.
   if (kind_ == snapshot_kind::full)
     parts_.tracked_since.clear();
@@ -263,10 +273,14 @@ status firecracker_vmm::capture(deadline_point until) {
 
 status firecracker_vmm::resume(deadline_point until) {
   auto done = run_guest(until);
-  // While the guest is not seen to run the keeper must not rest either.
-  if (done)
-    end_lease();
+  if (was_asked_to_stop_)
+    stood_ = duration_cast<microseconds>(steady_clock::now() - stopped_at_);
+  lease_.end(parts_.keeper ? &*parts_.keeper : nullptr, done, warnings_);
   return done;
+}
+
+std::optional<microseconds> firecracker_vmm::stood() const {
+  return was_asked_to_stop_ ? stood_ : microseconds{0};
 }
 
 // Sees the guest run, and resumes it as often as it takes.
@@ -289,19 +303,6 @@ status firecracker_vmm::run_guest(deadline_point until) {
   }
 }
 
-void firecracker_vmm::end_lease() {
-  if (!std::exchange(has_lease_, false) || !parts_.keeper)
-    return;
-  const auto in_time =
-    parts_.keeper->resumed(steady_clock::now() + keeper_patience);
-  if (!in_time)
-    warnings_.push_back("the keeper does not answer: "
-                        + to_string(in_time.error()));
-  else if (!*in_time)
-    warnings_.push_back("the pause was longer than its limit; the keeper has "
-                        "resumed the guest");
-}
-
 expected<capture_result> firecracker_vmm::drain(deadline_point until) {
   if (progress_ != progress::captured)
     return fail(ec::vmm_refused, "drain: nothing was captured");
@@ -318,7 +319,10 @@ expected<capture_result> firecracker_vmm::drain(deadline_point until) {
     abandon();
     return tl::unexpected(vmstate.error());
   }
-  create_bytes_ = *taken;
+  pauses_.learn(pause_kind_of(kind_), {*taken, stood_});
+  // All of the memory was read in.
+  if (kind_ == snapshot_kind::full)
+    parts_.is_resident = true;
   result.residual_bytes = *taken;
   result.written_bytes =
     plan_.memory ? plan_.memory->written_bytes() : uint64_t{0};
@@ -376,12 +380,16 @@ status firecracker_vmm::stop(deadline_point until) {
 }
 
 status firecracker_vmm::end_vm(deadline_point until) {
-  const auto pidfd = qemu::open_process(parts_.process);
-  if (!pidfd)
+  const auto process = qemu::find_process(parts_.process);
+  if (process.has_ended())
     return {};
-  auto ended = qemu::end_process(pidfd->get(), term_patience, until);
+  if (!process.runs())
+    return tl::unexpected(process.error());
+  auto ended = qemu::end_process(process.pidfd(), term_patience, until);
   if (ended && parts_.keeper)
-    parts_.keeper->wait_for_end(steady_clock::now() + term_patience);
+    static_cast<void>(
+      parts_.keeper->wait_for_end(steady_clock::now() + term_patience)
+        .has_value());
   return ended;
 }
 

@@ -13,6 +13,8 @@
 #include "node/firecracker/capture_space.hpp"
 #include "node/firecracker/microvm.hpp"
 #include "node/qemu/keeper_link.hpp"
+#include "node/qemu/pause_lease.hpp"
+#include "node/vm_pauses.hpp"
 #include "node/vmm.hpp"
 
 namespace forkfleet::firecracker {
@@ -31,6 +33,10 @@ struct firecracker_vmm_parts {
   /// The snapshot that changes are known against; empty: not known.
   std::string tracked_since = {};
   bool attached = false; // somebody else started it
+  /// Whether its memory is the host's already; that of a child is read in
+  /// from its snapshot's file as it is used.
+  bool is_resident = true;
+  host_pauses_ptr pauses = {}; // may be null
   vmm_description description = {};
 };
 
@@ -42,6 +48,7 @@ public:
 
   expected<vmm_capabilities> capabilities(deadline_point until) override;
   vmm_health health(deadline_point until) override;
+  std::string trouble() const override { return trouble_; }
   vmm_description describe() const override { return parts_.description; }
   run_contract contract() const override { return parts_.contract; }
   std::string tracked_since() const override { return parts_.tracked_since; }
@@ -53,6 +60,8 @@ public:
   status pause(deadline_point until) override;
   status capture(deadline_point until) override;
   status resume(deadline_point until) override;
+  std::optional<std::chrono::microseconds> stood() const override;
+  void refused() noexcept override { pauses_.refused(); }
   expected<capture_result> drain(deadline_point until) override;
   void commit(const std::string& root_hash) noexcept override;
   void abandon() noexcept override;
@@ -65,13 +74,14 @@ private:
   status check_plan(const capture_plan& plan) const;
   status check_guest(deadline_point until);
   status settle_drives() const;
-  void ensure_keeper(deadline_point until);
-  capture_forecast forecast() const;
+  status ensure_keeper(deadline_point until);
+  capture_forecast forecast();
+  pause_kind pause_kind_of(snapshot_kind kind) const;
+  uint64_t expected_bytes(snapshot_kind kind) const;
   status run_guest(deadline_point until);
-  void end_lease();
   expected<uint64_t> drain_vmstate(deadline_point until) const;
   status end_vm(deadline_point until);
-  bool is_there() const;
+  bool has_ended() const;
   failure told(const failure& error) const;
 
   firecracker_vmm_parts parts_;
@@ -80,12 +90,15 @@ private:
   capture_plan plan_ = {};
   snapshot_kind kind_ = snapshot_kind::full;
   snapshot_paths paths_ = {};
-  bool has_lease_ = false;
+  qemu::pause_lease lease_ = {};
   bool was_created_ = false;       // in this pause, or tried
   bool has_loose_changes_ = false; // captured, but not in a sealed snapshot
-  std::chrono::microseconds create_time_{0};
-  uint64_t create_bytes_ = 0; // of the last create that came to an end
+  vm_pauses pauses_;
+  bool was_asked_to_stop_ = false; // in this pause
+  std::chrono::steady_clock::time_point stopped_at_ = {};
+  std::chrono::microseconds stood_{0}; // from there to it seen running
   std::vector<std::string> warnings_ = {};
+  std::string trouble_ = {}; // how the VM ended
 };
 
 } // namespace forkfleet::firecracker

@@ -100,7 +100,8 @@ run_contract to_contract(const microvm& x, const std::string& version) {
                              .accelerator = "kvm",
                              .cpu = "host",
                              .memory_bytes = x.machine.memory_bytes,
-                             .vcpus = x.machine.vcpus};
+                             .vcpus = x.machine.vcpus,
+                             .files = x.files};
   auto add = [&result](std::string_view key, std::string_view value) {
     if (!value.empty())
       result.arguments.push_back(fmt::format("{}={}", key, value));
@@ -121,6 +122,7 @@ expected<microvm> from_contract(const run_contract& contract) {
   x.machine = {.vcpus = contract.vcpus,
                .memory_bytes = contract.memory_bytes,
                .tracks = true};
+  x.files = contract.files;
   for (const auto& argument : contract.arguments) {
     const auto sign = argument.find('=');
     if (sign == std::string::npos

@@ -18,9 +18,10 @@ struct microvm {
   boot_source boot = {};
   machine_config machine = {};
   std::vector<drive> drives = {};
+  std::vector<pinned_file> files = {}; // the drives', as they were
 
   friend bool operator==(const microvm& a, const microvm& b) {
-    return a.machine == b.machine && a.drives == b.drives
+    return a.machine == b.machine && a.drives == b.drives && a.files == b.files
            && a.boot.kernel == b.boot.kernel && a.boot.initrd == b.boot.initrd
            && a.boot.arguments == b.boot.arguments;
   }

@@ -10,7 +10,9 @@
 
 #include <fmt/format.h>
 
+#include "actors/bounded_text.hpp"
 #include "actors/durable_file.hpp"
+#include "actors/schema/json_text.hpp"
 #include "node/firecracker/vm_record.hpp"
 #include "node/keeper/guest_line.hpp"
 #include "node/keeper/vmm_child.hpp"
@@ -23,6 +25,7 @@ using std::chrono::steady_clock;
 
 constexpr int poll_interval_ms = 2;
 constexpr std::size_t log_tail_bytes = 500;
+constexpr auto end_patience = std::chrono::seconds{2};
 
 bool is_program(const std::string& path) {
   return !path.empty() && ::access(path.c_str(), X_OK) == 0;
@@ -50,13 +53,13 @@ std::string beside_this_program(const std::string& name) {
 
 // What Firecracker said last.
 std::string log_tail(const std::string& directory) {
-  auto text = read_small_file(directory + "/" + keeper::vmm_log).value_or("");
+  auto text = read_small_file(directory + "/" + vmm_log).value_or("");
   while (!text.empty() && text.back() == '\n')
     text.pop_back();
   if (text.size() > log_tail_bytes)
     text.erase(0, text.size() - log_tail_bytes);
   std::ranges::replace(text, '\n', ' ');
-  return text.empty() ? "it said nothing" : text;
+  return text.empty() ? "it said nothing" : bounded_text(text);
 }
 
 failure ended(const std::string& directory) {
@@ -72,7 +75,7 @@ expected<vmm_version> wait_for_api(api& line, const qemu::process_id& process,
     auto version = line.version(until);
     if (version || version.error().code != ec::vmm_unreachable)
       return version;
-    if (!qemu::open_process(process))
+    if (qemu::find_process(process).has_ended())
       return tl::unexpected(ended(directory));
     if (steady_clock::now() >= until)
       return fail(ec::deadline_exceeded,
@@ -103,13 +106,13 @@ expected<programs> find_programs(programs wanted) {
   return wanted;
 }
 
-qemu::keeper_command guarding(const programs& found,
-                              const std::string& directory,
-                              const std::string& socket, int leash_pid) {
+qemu::keeper_command guarding(const programs& found, const start_plan& plan,
+                              const std::string& socket) {
   return {.keeper = found.keeper,
-          .directory = directory,
+          .directory = plan.directory,
           .watchdog = keeper::api_socket_prefix + socket,
-          .leash_pid = leash_pid};
+          .leash_pid = plan.leash_pid,
+          .output_bytes = plan.output_bytes};
 }
 
 expected<launched> launch(const programs& found, const start_plan& plan,
@@ -117,9 +120,10 @@ expected<launched> launch(const programs& found, const start_plan& plan,
   // Firecracker refuses a socket that exists, and one that is left here is
   // of a process that has ended.
   ::unlink((plan.directory + "/" + api_socket).c_str());
-  auto command = guarding(found, plan.directory, api_socket, plan.leash_pid);
+  auto command = guarding(found, plan, api_socket);
   command.vmm = {found.firecracker, "--api-sock", api_socket};
   command.record = vm_record_file;
+  command.log = vmm_log;
   command.cgroup = plan.cgroup;
   if (auto started = qemu::start_keeper(command, until); !started)
     return tl::unexpected(started.error());
@@ -142,16 +146,26 @@ expected<launched> launch(const programs& found, const start_plan& plan,
 std::string console_of(const vmm_version& version,
                        const std::string& directory) {
   return directory + "/"
-         + (rules_of(version).has_serial ? console_file : keeper::vmm_log);
+         + (rules_of(version).has_serial ? console_file : vmm_log);
 }
+
+namespace {
+
+// Its console is a file of its own. No snapshot has that setting: a restored
+// VM is told as well.
+status give_console(launched& vm, const std::string& directory,
+                    deadline_point until) {
+  if (!rules_of(vm.version).has_serial)
+    return {};
+  return vm.line->set_serial(console_of(vm.version, directory), until);
+}
+
+} // namespace
 
 status boot(launched& vm, const microvm& x, const std::string& directory,
             deadline_point until) {
-  if (rules_of(vm.version).has_serial)
-    if (auto set =
-          vm.line->set_serial(console_of(vm.version, directory), until);
-        !set)
-      return set;
+  if (auto set = give_console(vm, directory, until); !set)
+    return set;
   if (auto set = vm.line->set(x.boot, until); !set)
     return set;
   if (auto set = vm.line->set(x.machine, until); !set)
@@ -163,7 +177,7 @@ status boot(launched& vm, const microvm& x, const std::string& directory,
 }
 
 status load(launched& vm, const snapshot_files& snapshot,
-            deadline_point until) {
+            const std::string& directory, deadline_point until) {
   const auto writer = parse_version(snapshot.contract.vmm_version);
   if (!writer)
     return tl::unexpected(writer.error());
@@ -176,6 +190,8 @@ status load(launched& vm, const snapshot_files& snapshot,
   if (!snapshot.memory.is_flat())
     return fail(ec::unsupported, "snapshot " + snapshot.info.tag.value
                                    + " is a chain; flatten it first");
+  if (auto set = give_console(vm, directory, until); !set)
+    return set;
   if (auto loaded = vm.line->load(
         {snapshot.vmstate_path, snapshot.memory.files.front()}, until);
       !loaded)
@@ -183,10 +199,42 @@ status load(launched& vm, const snapshot_files& snapshot,
   return vm.line->resume(until);
 }
 
-void end_unfinished(const std::string& directory,
-                    deadline_point until) noexcept {
+std::string end_of(const std::string& directory) {
+  const auto noted =
+    read_small_file(directory + "/" + keeper::exit_file).value_or("");
+  const auto told = schema::parse_json(noted);
+  const auto number = [&told](const char* name) {
+    const bool has = told && told->is_object() && told->contains(name)
+                     && told->at(name).is_number_integer();
+    return has ? told->at(name).get<int64_t>() : -1;
+  };
+  const auto signal = number("signal");
+  const auto how = signal > 0 ? fmt::format("signal {}", signal)
+                   : number("status") >= 0
+                     ? fmt::format("exit status {}", number("status"))
+                     : std::string{"how is not known"};
+  return how + "; its log ends: " + log_tail(directory);
+}
+
+status live_through(const launched& vm, const std::string& directory,
+                    std::chrono::milliseconds time, deadline_point until) {
+  const auto process = qemu::find_process(vm.keeper.identity().vmm);
+  const auto limit =
+    std::min<deadline_point>(until, steady_clock::now() + time);
+  if (process.runs() && !qemu::wait_for_end(process.pidfd(), limit))
+    return {};
+  if (!process.runs() && !process.has_ended())
+    return tl::unexpected(process.error());
+  // It has been written down when the keeper has left.
+  static_cast<void>(
+    vm.keeper.wait_for_end(steady_clock::now() + end_patience).has_value());
+  return fail(ec::vmm_gone,
+              "the VM ended as soon as it ran, with " + end_of(directory));
+}
+
+status end_unfinished(const std::string& directory, deadline_point until) {
   remove_vm_record(directory);
-  qemu::end_kept_vm(directory, until);
+  return qemu::end_kept_vm(directory, api_socket, until);
 }
 
 } // namespace forkfleet::firecracker

@@ -13,9 +13,11 @@
 
 namespace forkfleet::firecracker {
 
-/// The API socket and the console in a VM's directory.
+/// The API socket, the console and what Firecracker says, in a VM's
+/// directory.
 inline constexpr const char* api_socket = "api.sock";
 inline constexpr const char* console_file = "console.log";
+inline constexpr const char* vmm_log = "firecracker.log";
 
 /// The programs that a driver runs. Paths are absolute.
 struct programs {
@@ -44,20 +46,30 @@ expected<launched> launch(const programs& found, const start_plan& plan,
 status boot(launched& vm, const microvm& x, const std::string& directory,
             deadline_point until);
 
-/// Loads a snapshot, which must be of the same line, and lets it run.
-status load(launched& vm, const snapshot_files& snapshot, deadline_point until);
+/// Loads a snapshot, which must be of the same line, and lets it run. Its
+/// console is its own.
+status load(launched& vm, const snapshot_files& snapshot,
+            const std::string& directory, deadline_point until);
+
+/// Watches a VM that was just let run for that long. vmm_gone when it ended,
+/// with how it ended and what it said last.
+status live_through(const launched& vm, const std::string& directory,
+                    std::chrono::milliseconds time, deadline_point until);
+
+/// How the VM of `directory` ended, for people: its exit status or signal, and
+/// the end of its log.
+std::string end_of(const std::string& directory);
 
 /// Where the console of a VM of that version goes.
 std::string console_of(const vmm_version& version,
                        const std::string& directory);
 
 /// What starts another keeper for a VM that runs.
-qemu::keeper_command guarding(const programs& found,
-                              const std::string& directory,
-                              const std::string& socket, int leash_pid);
+qemu::keeper_command guarding(const programs& found, const start_plan& plan,
+                              const std::string& socket);
 
 /// Removes the record of `directory`, and kills the VM that was started there.
-void end_unfinished(const std::string& directory,
-                    deadline_point until) noexcept;
+/// An error: nobody knows whether one runs there, and the directory must stay.
+status end_unfinished(const std::string& directory, deadline_point until);
 
 } // namespace forkfleet::firecracker

@@ -9,11 +9,14 @@
 #include <poll.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "node/console_ring.hpp"
 #include "node/keeper/log.hpp"
 #include "node/qemu/keeper_link.hpp"
+#include "node/qemu/machine.hpp"
 #include "node/qemu/unix_socket.hpp"
 
 namespace forkfleet::keeper {
@@ -21,6 +24,8 @@ namespace forkfleet::keeper {
 namespace {
 
 constexpr auto guard_patience = std::chrono::seconds{3};
+// A serial port of QEMU's takes some MiB in this time.
+constexpr auto trim_interval = std::chrono::seconds{1};
 constexpr auto tracker_patience = std::chrono::seconds{2};
 
 // The threads that drain a pipe; each ends with its pipe.
@@ -81,6 +86,7 @@ void keeper::run() {
   while (is_needed()) {
     wait();
     look_at_leases();
+    trim_outputs();
     watchdog_.step_if_busy();
   }
   log_line("keeper.ended", "nothing left to keep");
@@ -127,6 +133,8 @@ int keeper::wait_milliseconds() const {
   if (watchdog_.is_busy())
     return static_cast<int>(std::chrono::milliseconds{step_interval}.count());
   auto next = clock::now() + std::chrono::seconds{10};
+  if (settings_.output_bytes > 0)
+    next = std::min(next, next_trim_);
   for (const auto& x : clients_)
     if (x.is_armed && !x.is_expired)
       next = std::min(next, x.lease);
@@ -134,6 +142,18 @@ int keeper::wait_milliseconds() const {
   if (pipes_draining > 0)
     next = std::min(next, clock::now() + step_interval);
   return qemu::milliseconds_until(next);
+}
+
+// What a guest prints would fill the disk of all.
+void keeper::trim_outputs() {
+  const auto now = clock::now();
+  if (settings_.output_bytes == 0 || now < next_trim_)
+    return;
+  next_trim_ = now + trim_interval;
+  for (const auto* name : {qemu::console_file, vmm_log})
+    if (auto trimmed = trim_ring(name, settings_.output_bytes);
+        !trimmed && !std::exchange(is_trim_told_, true))
+      log_line("output.unbounded", to_string(trimmed.error()));
 }
 
 void keeper::look_at_leases() {

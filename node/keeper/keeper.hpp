@@ -35,6 +35,9 @@ public:
   /// longer needed.
   void run();
 
+  /// Kills the VM, if there is one.
+  void end_vm() const { vmm_.kill(); }
+
 private:
   using clock = std::chrono::steady_clock;
 
@@ -50,6 +53,7 @@ private:
   void wait();
   int wait_milliseconds() const;
   void look_at_leases();
+  void trim_outputs();
   void accept_client();
   void serve(client& x);
   void answer(client& x, std::string_view request, unique_fd passed);
@@ -66,6 +70,8 @@ private:
   unique_fd leash_ = {};
   std::vector<client> clients_ = {};
   clock::time_point idle_since_ = clock::now();
+  clock::time_point next_trim_ = {};
+  bool is_trim_told_ = false;
   bool leaves_ = false;
 };
 

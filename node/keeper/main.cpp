@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "actors/descriptors.hpp"
+#include "node/confinement.hpp"
 #include "node/keeper/keeper.hpp"
 #include "node/network/net_space.hpp"
 
@@ -64,7 +66,13 @@ int work(keeper::options settings, unique_fd report) {
   for (const int number : {SIGHUP, SIGINT, SIGPIPE})
     std::signal(number, SIG_IGN);
   auto it = keeper::keeper{std::move(settings)};
-  const auto started = it.start();
+  auto started = it.start();
+  // What the VM's process was started with is not needed any more.
+  if (started)
+    if (auto confined = keep_only(keeper_capabilities()); !confined) {
+      it.end_vm();
+      started = confined;
+    }
   const auto text = started ? "ready" : to_string(started.error());
   [[maybe_unused]] const auto told =
     ::write(report.get(), text.data(), text.size());
@@ -78,6 +86,8 @@ int work(keeper::options settings, unique_fd report) {
 } // namespace
 
 int main(int argc, char** argv) {
+  // Its VM has the same: disks, devices and migrations take descriptors.
+  raise_descriptor_limit();
   auto settings = keeper::parse_options({argv + 1, argv + argc});
   if (!settings) {
     std::fputs(keeper::usage, stderr);

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include "actors/durable_file.hpp"
+#include "node/confinement.hpp"
 #include "node/keeper/log.hpp"
 #include "node/preload/preload.hpp"
 #include "node/qemu/unix_socket.hpp"
@@ -64,7 +65,7 @@ expected<std::array<unique_fd, 2>> make_sockets() {
 
 // In the child, between fork and exec: only calls that are safe there.
 [[noreturn]] void become_vmm(const start_words& words, int log, int report,
-                             int offer, pid_t leash) {
+                             int offer, pid_t leash, capability_set keep) {
   if (leash > 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != leash)
@@ -77,9 +78,12 @@ expected<std::array<unique_fd, 2>> make_sockets() {
   // The VM inherits the socket, and nothing else.
   if (offer >= 0)
     ::fcntl(offer, F_SETFD, 0);
-  ::execve(words.arguments.front(), words.arguments.data(),
-           words.environment.data());
-  const int error = errno;
+  int error = confine_program(keep);
+  if (error == 0) {
+    ::execve(words.arguments.front(), words.arguments.data(),
+             words.environment.data());
+    error = errno;
+  }
   [[maybe_unused]] const auto told = ::write(report, &error, sizeof error);
   ::_exit(exec_failed);
 }
@@ -102,21 +106,22 @@ status vmm_child::start(const options& settings) {
   const auto environment =
     environment_for(settings, is_preloaded ? (*offer)[1].get() : -1);
   const auto words = start_words{pointers(settings.vmm), pointers(environment)};
-  const auto log =
-    unique_fd{::open(vmm_log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
+  const auto log = unique_fd{::open(
+    settings.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
   auto ends = std::array<int, 2>{};
   if (!log || ::pipe2(ends.data(), O_CLOEXEC) != 0)
-    return tl::unexpected(errno_failure(errno, vmm_log));
+    return tl::unexpected(errno_failure(errno, settings.log));
   const auto report = unique_fd{ends[0]};
   auto report_end = unique_fd{ends[1]};
   ::unlink(exit_file);
   const auto parent = settings.leash_pid > 0 ? ::getpid() : 0;
+  const auto keep = vm_process_capabilities(settings.uid > 0, is_preloaded);
   const auto pid = ::fork();
   if (pid < 0)
     return tl::unexpected(errno_failure(errno, "fork"));
   if (pid == 0)
     become_vmm(words, log.get(), report_end.get(),
-               is_preloaded ? (*offer)[1].get() : -1, parent);
+               is_preloaded ? (*offer)[1].get() : -1, parent, keep);
   report_end.reset();
   if (const int error = exec_error(report.get()); error != 0) {
     ::waitpid(pid, nullptr, 0);
@@ -126,6 +131,15 @@ status vmm_child::start(const options& settings) {
     offer_ = std::move((*offer)[0]);
   pidfd_ = qemu::open_pid(pid);
   id_ = qemu::identify(pid);
+  // A VM that cannot be watched is not kept.
+  if (!pidfd_ || id_.pid != pid) {
+    const int error = errno;
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    id_ = {};
+    pidfd_.reset();
+    return tl::unexpected(errno_failure(error, "the VM's process"));
+  }
   return {};
 }
 

@@ -11,8 +11,7 @@
 
 namespace forkfleet::keeper {
 
-/// Where a VM's output goes, and where its end is written down.
-inline constexpr const char* vmm_log = "qemu.log";
+/// Where a VM's end is written down.
 inline constexpr const char* exit_file = "exit.json";
 
 /// The child; at most one per keeper.

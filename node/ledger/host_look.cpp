@@ -23,8 +23,8 @@ namespace forkfleet {
 namespace {
 
 constexpr int depth_max = 4;
-constexpr std::array<std::string_view, 8> own_names{
-  "lock",       "incarnation", "archives", "snapshots",
+constexpr std::array<std::string_view, 9> own_names{
+  "lock",       "incarnation", "identity", "archives",        "snapshots",
   "operations", "sandboxes",   "staging",  cgroup_places_file};
 constexpr const char* damaged_name = "damaged";
 
@@ -99,8 +99,10 @@ public:
     look_at_cgroups();
     if (problem_)
       return tl::unexpected<failure>(problem_);
-    auto processes = look_at_processes(plan_);
-    result_.insert(result_.end(), processes.begin(), processes.end());
+    const auto processes = look_at_processes(plan_);
+    if (!processes)
+      return tl::unexpected<failure>(processes.error());
+    result_.insert(result_.end(), processes->begin(), processes->end());
     return std::move(result_);
   }
 
@@ -237,7 +239,7 @@ private:
       if (has_suffix(name, ".json"))
         check_entry(thing, path);
       else if (has_suffix(name, ".pause"))
-        thing.has_record = path_exists(entry);
+        thing.has_record = look_for(entry) != presence::absent;
       else
         thing.is_foreign = !has_suffix(name, unfinished_suffix);
       add(std::move(thing), facts);
@@ -249,7 +251,7 @@ private:
     const auto value =
       text ? schema::parse_json(*text) : tl::unexpected<failure>(text.error());
     thing.has_record = value.has_value();
-    if (!value && path_exists(path))
+    if (!value && look_for(path) != presence::absent)
       thing.damage = path + ": " + value.error().message
                      + "; the node's next start sets it aside";
   }

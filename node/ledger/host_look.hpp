@@ -25,6 +25,6 @@ expected<std::vector<ledger_thing>> look_at_host(const look_plan& plan);
 /// The processes of the sandboxes below `data`: keepers, and VMMs that a
 /// record names, a keeper started, or their name tells. Others that merely
 /// stand in these directories are nobody's business.
-std::vector<ledger_thing> look_at_processes(const look_plan& plan);
+expected<std::vector<ledger_thing>> look_at_processes(const look_plan& plan);
 
 } // namespace forkfleet

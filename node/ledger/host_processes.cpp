@@ -2,18 +2,23 @@
 // The processes of a node's sandboxes, as /proc tells them.
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <climits>
+#include <csignal>
 #include <cstdlib>
+#include <fcntl.h>
 #include <map>
 #include <set>
 #include <sstream>
 #include <string_view>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
 #include "actors/durable_file.hpp"
+#include "actors/unique_fd.hpp"
 #include "node/ledger/host_look.hpp"
 #include "node/ledger/sandbox_look.hpp"
 #include "node/storage/file.hpp"
@@ -36,11 +41,54 @@ struct seen_process {
   uint64_t bytes = 0;
 };
 
-std::string link_target(const std::string& path) {
+/// What stood in the way of a look: nothing when the process has ended, or is
+/// of a user whose processes this one may not look at, and never started.
+bool is_obstacle(int number, const std::string& place) {
+  if (number == ENOENT || number == ESRCH)
+    return false;
+  struct stat info = {};
+  const bool is_others = ::geteuid() != 0 && ::stat(place.c_str(), &info) == 0
+                         && info.st_uid != ::geteuid();
+  return !((number == EACCES || number == EPERM) && is_others);
+}
+
+/// Where a link of /proc leads; empty for a process that has ended, and for
+/// what is not ours to see.
+expected<std::string> link_target(const std::string& place, const char* name) {
+  const auto path = place + "/" + name;
   auto room = std::array<char, PATH_MAX>{};
   const auto got = ::readlink(path.c_str(), room.data(), room.size());
-  return got > 0 ? std::string{room.data(), static_cast<std::size_t>(got)}
-                 : std::string{};
+  if (got >= 0)
+    return std::string{room.data(), static_cast<std::size_t>(got)};
+  if (is_obstacle(errno, place))
+    return tl::unexpected(errno_failure(errno, path));
+  return std::string{};
+}
+
+/// The words of a process; none for one that has ended.
+expected<std::vector<std::string>> words_at(const std::string& place) {
+  const auto path = place + "/cmdline";
+  const auto file = unique_fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!file && is_obstacle(errno, place))
+    return tl::unexpected(errno_failure(errno, path));
+  auto text = std::string{};
+  auto room = std::array<char, 4096>{};
+  while (file && text.size() < arguments_max) {
+    const auto got = ::read(file.get(), room.data(), room.size());
+    if (got == 0)
+      break;
+    if (got < 0 && errno != EINTR && is_obstacle(errno, place))
+      return tl::unexpected(errno_failure(errno, path));
+    if (got < 0 && errno != EINTR)
+      return std::vector<std::string>{};
+    if (got > 0)
+      text.append(room.data(), static_cast<std::size_t>(got));
+  }
+  std::vector<std::string> result;
+  auto in = std::istringstream{text};
+  for (std::string word; std::getline(in, word, '\0');)
+    result.push_back(word);
+  return result;
 }
 
 /// The sandbox in whose directory `path` lies; empty when it lies elsewhere.
@@ -51,14 +99,6 @@ std::string sandbox_of(std::string path, const std::string& sandboxes) {
     return {};
   const auto rest = path.substr(sandboxes.size() + 1);
   return rest.substr(0, rest.find('/'));
-}
-
-std::vector<std::string> words_of(const std::string& text) {
-  std::vector<std::string> result;
-  auto in = std::istringstream{text};
-  for (std::string word; std::getline(in, word, '\0');)
-    result.push_back(word);
-  return result;
 }
 
 /// What stands behind --directory; the keeper has it while it starts, too.
@@ -95,31 +135,50 @@ bool is_vmm_name(const std::string& program) {
   return program.starts_with("qemu-system") || program == "firecracker";
 }
 
-std::vector<seen_process> scan(const look_plan& plan,
-                               const std::string& sandboxes) {
+/// A process of a sandbox, or none: sandbox is empty then.
+expected<seen_process> look_at_one(const std::string& place, pid_t pid,
+                                   const std::string& sandboxes) {
+  const auto words = words_at(place);
+  if (!words)
+    return tl::unexpected(words.error());
+  if (words->empty())
+    return seen_process{}; // a kernel thread, or one that has ended
+  auto seen = seen_process{.id = qemu::identify(pid)};
+  seen.program = words->front().substr(words->front().rfind('/') + 1);
+  seen.is_keeper = seen.program == keeper_program;
+  const auto cwd = link_target(place, "cwd");
+  if (!cwd)
+    return tl::unexpected(cwd.error());
+  seen.sandbox = sandbox_of(*cwd, sandboxes);
+  if (seen.sandbox.empty() && seen.is_keeper)
+    seen.sandbox = sandbox_of(directory_of(*words), sandboxes);
+  if (!seen.sandbox.empty() && seen.id == qemu::process_id{}) {
+    if (::kill(pid, 0) == 0 || errno != ESRCH)
+      return fail(ec::io_failed, place + ": it cannot be told who it is");
+    return seen_process{};
+  }
+  seen.parent = parent_of(place);
+  seen.bytes = resident_bytes(place);
+  return seen;
+}
+
+/// All of them, or an error: what is not seen would be taken for ended.
+expected<std::vector<seen_process>> scan(const look_plan& plan,
+                                         const std::string& sandboxes) {
+  const auto names = list_directory(plan.processes);
+  if (!names)
+    return tl::unexpected<failure>(names.error());
   std::vector<seen_process> result;
-  for (const auto& name :
-       list_directory(plan.processes).value_or(std::vector<std::string>{})) {
+  for (const auto& name : *names) {
     pid_t pid = 0;
     const auto* end = name.data() + name.size();
     if (std::from_chars(name.data(), end, pid).ptr != end)
       continue;
-    const auto place = plan.processes + "/" + name;
-    const auto words =
-      words_of(read_small_file(place + "/cmdline", arguments_max).value_or(""));
-    if (words.empty())
-      continue; // a kernel thread, or one that has ended
-    auto seen = seen_process{.id = qemu::identify(pid)};
-    seen.program = words.front().substr(words.front().rfind('/') + 1);
-    seen.is_keeper = seen.program == keeper_program;
-    seen.sandbox = sandbox_of(link_target(place + "/cwd"), sandboxes);
-    if (seen.sandbox.empty() && seen.is_keeper)
-      seen.sandbox = sandbox_of(directory_of(words), sandboxes);
-    if (seen.sandbox.empty() || seen.id == qemu::process_id{})
-      continue;
-    seen.parent = parent_of(place);
-    seen.bytes = resident_bytes(place);
-    result.push_back(std::move(seen));
+    auto seen = look_at_one(plan.processes + "/" + name, pid, sandboxes);
+    if (!seen)
+      return tl::unexpected<failure>(seen.error());
+    if (!seen->sandbox.empty())
+      result.push_back(std::move(*seen));
   }
   return result;
 }
@@ -142,19 +201,21 @@ microseconds start_of(const qemu::process_id& id, microseconds boot) {
 
 } // namespace
 
-std::vector<ledger_thing> look_at_processes(const look_plan& plan) {
+expected<std::vector<ledger_thing>> look_at_processes(const look_plan& plan) {
   auto room = std::array<char, PATH_MAX>{};
   const auto* real = ::realpath(plan.data.c_str(), room.data());
   const auto sandboxes = (real ? std::string{real} : plan.data) + "/sandboxes";
   const auto seen = scan(plan, sandboxes);
+  if (!seen)
+    return tl::unexpected<failure>(seen.error());
   std::set<pid_t> keepers;
-  for (const auto& x : seen)
+  for (const auto& x : *seen)
     if (x.is_keeper)
       keepers.insert(x.id.pid);
   const auto boot = boot_time();
   std::map<std::string, sandbox_facts> known;
   std::vector<ledger_thing> result;
-  for (const auto& x : seen) {
+  for (const auto& x : *seen) {
     if (!known.contains(x.sandbox))
       known[x.sandbox] = look_at_sandbox(sandboxes, x.sandbox);
     const auto& facts = known[x.sandbox];

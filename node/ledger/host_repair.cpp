@@ -16,11 +16,14 @@ constexpr auto term_patience = std::chrono::milliseconds{500};
 constexpr auto end_limit = std::chrono::seconds{5};
 
 std::string end_orphan(const ledger_thing& x) {
-  const auto pidfd = qemu::open_process(x.process);
-  if (!pidfd)
+  const auto process = qemu::find_process(x.process);
+  if (process.has_ended())
     return "is gone";
-  const auto ended = qemu::end_process(
-    pidfd->get(), term_patience, std::chrono::steady_clock::now() + end_limit);
+  if (!process.runs())
+    return "left: " + to_string(process.error());
+  const auto ended =
+    qemu::end_process(process.pidfd(), term_patience,
+                      std::chrono::steady_clock::now() + end_limit);
   return ended ? "removed" : "left: " + to_string(ended.error());
 }
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "actors/descriptors.hpp"
 #include "actors/schema/json.hpp"
 #include "config/options.hpp"
 #include "node/ledger/host_check.hpp"
@@ -57,6 +58,7 @@ int exit_code_of(const fsck_report& report) {
 } // namespace
 
 int main(int argc, char** argv) {
+  raise_descriptor_limit();
   const auto given = config::parse(program, {argv + 1, argv + argc});
   if (!given)
     return config::print(given.error());

@@ -32,7 +32,7 @@ sandbox_facts look_at_sandbox(const std::string& sandboxes,
                               const std::string& name) {
   const auto directory = sandboxes + "/" + name;
   auto result = sandbox_facts{};
-  if (!path_exists(directory + "/" + sandbox_record_file))
+  if (look_for(directory + "/" + sandbox_record_file) == presence::absent)
     return result;
   result.has_record = true;
   const auto record = load_sandbox_record(directory, {name});

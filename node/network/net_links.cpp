@@ -121,11 +121,11 @@ unsigned link_number(const std::string& name) {
   return ::if_nametoindex(name.c_str());
 }
 
-std::vector<std::string> link_names() {
+expected<std::vector<std::string>> link_names() {
   std::vector<std::string> result;
   auto* const list = ::if_nameindex();
   if (!list)
-    return result;
+    return tl::unexpected(errno_failure(errno, "this host's links"));
   for (const auto* x = list; x->if_index != 0; ++x)
     result.emplace_back(x->if_name);
   ::if_freenameindex(list);

@@ -25,7 +25,7 @@ bool has_link(const std::string& name);
 unsigned link_number(const std::string& name);
 
 /// The names of all links.
-std::vector<std::string> link_names();
+expected<std::vector<std::string>> link_names();
 
 /// Every IPv4 address, in no order.
 expected<std::vector<link_address>> link_addresses();

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/network/rule_loader.hpp"
 
+#include <chrono>
 #include <memory>
-#include <mutex>
 
 #include <nftables/libnftables.h>
 
 #include "actors/schema/json.hpp"
+#include "node/network/apart.hpp"
+#include "node/network/nf_tables.hpp"
 
 namespace forkfleet {
 
@@ -17,9 +19,6 @@ using context_ptr = std::unique_ptr<nft_ctx, decltype(&nft_ctx_free)>;
 /// What the kernel and the library say in one answer is no longer than this.
 constexpr std::size_t reason_max = 400;
 
-/// libnftables has tables of its own that are not guarded.
-std::mutex library_mutex;
-
 std::string one_line(std::string text) {
   for (auto& c : text)
     if (c == '\n')
@@ -27,8 +26,9 @@ std::string one_line(std::string text) {
   return text.substr(0, reason_max);
 }
 
-expected<std::string> run_commands(const std::string& commands, bool as_json) {
-  const std::lock_guard lock{library_mutex};
+constexpr auto library_limit = std::chrono::seconds{30};
+
+expected<std::string> ask_library(const std::string& commands, bool as_json) {
   const auto context = context_ptr{nft_ctx_new(NFT_CTX_DEFAULT), &nft_ctx_free};
   if (!context || nft_ctx_buffer_output(context.get()) != 0
       || nft_ctx_buffer_error(context.get()) != 0)
@@ -41,6 +41,14 @@ expected<std::string> run_commands(const std::string& commands, bool as_json) {
   const bool is_denied = why.find("Operation not permitted") != why.npos;
   return fail(is_denied ? ec::not_permitted : ec::io_failed,
               "packet filter: " + why);
+}
+
+// The library ends its process when the kernel does not answer as it likes.
+expected<std::string> run_commands(const std::string& commands, bool as_json) {
+  if (auto there = find_nf_tables(); !there)
+    return fail(there.error().code, "packet filter: " + there.error().message);
+  return run_apart([&] { return ask_library(commands, as_json); },
+                   library_limit);
 }
 
 } // namespace

@@ -11,7 +11,9 @@
 namespace forkfleet {
 
 /// Runs commands of nft(8) as one transaction: all or none. io_failed has the
-/// kernel's reason, not_permitted without CAP_NET_ADMIN. Thread-safe.
+/// kernel's reason, not_permitted without CAP_NET_ADMIN, unsupported where the
+/// kernel has no nf_tables. The library runs in a child of its own, which is
+/// all that it can end. Thread-safe.
 status load_rules(const std::string& commands);
 
 /// The names of all tables of the family inet.

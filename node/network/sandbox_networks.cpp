@@ -2,6 +2,7 @@
 #include "node/network/sandbox_networks.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <climits>
 #include <cstdlib>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "actors/schema/fields.hpp"
+#include "node/network/apart.hpp"
 #include "node/network/net_links.hpp"
 #include "node/network/net_space.hpp"
 #include "node/network/nft_rules.hpp"
@@ -20,6 +22,7 @@ namespace forkfleet {
 
 namespace {
 
+constexpr auto probe_limit = std::chrono::seconds{15};
 constexpr std::string_view link_word = "link ";
 constexpr std::string_view table_word = "table ";
 
@@ -95,7 +98,10 @@ uint64_t number_of(const std::string& where) {
 
 /// One of a sandbox that was started since would lose its way out.
 status remove_table(const std::string& prefix) {
-  for (const auto& name : link_names())
+  const auto names = link_names();
+  if (!names)
+    return tl::unexpected(names.error());
+  for (const auto& name : *names)
     if (name.starts_with(prefix))
       return fail(ec::io_failed, "it is in use by now");
   return load_rules(drop_host_rules(prefix));
@@ -104,11 +110,18 @@ status remove_table(const std::string& prefix) {
 } // namespace
 
 std::string isolation_obstacle() {
-  const auto tried = run_in_fresh_space([]() -> status {
-    if (auto made = make_tap(tap_name); !made)
-      return made;
-    return load_rules(fmt::format("table inet {} {{}}\n", rules_table));
-  });
+  const auto tried = run_apart(
+    []() -> expected<std::string> {
+      auto done = run_in_fresh_space([]() -> status {
+        if (auto made = make_tap(tap_name); !made)
+          return made;
+        return load_rules(fmt::format("table inet {} {{}}\n", rules_table));
+      });
+      if (!done)
+        return tl::unexpected(done.error());
+      return std::string{};
+    },
+    probe_limit);
   return tried ? std::string{} : tried.error().message;
 }
 
@@ -274,12 +287,16 @@ expected<std::vector<network_thing>> look_at_networks(const std::string& data) {
        list_directory(spaces_directory).value_or(std::vector<std::string>{}))
     if (name.starts_with(prefix))
       add(space_path(name), name);
-  for (const auto& name : link_names())
+  const auto names = link_names();
+  if (!names)
+    return tl::unexpected(names.error());
+  for (const auto& name : *names)
     if (name.starts_with(prefix))
       add(fmt::format("{}{}", link_word, name), name);
   const auto tables = rule_tables();
-  // Without the right to see them there are none of ours.
-  if (!tables && tables.error().code != ec::not_permitted)
+  // Without the right to see them, or without any, there are none of ours.
+  if (!tables && tables.error().code != ec::not_permitted
+      && tables.error().code != ec::unsupported)
     return tl::unexpected(tables.error());
   if (tables && std::ranges::count(*tables, prefix) > 0)
     add(fmt::format("{}{}", table_word, prefix), {});

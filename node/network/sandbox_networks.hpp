@@ -17,7 +17,7 @@
 namespace forkfleet {
 
 /// Why this process can give no sandbox a network namespace; empty: it can.
-/// Tries it, and leaves nothing.
+/// Tries it in a child, which a library may end, and leaves nothing.
 std::string isolation_obstacle();
 
 /// What a snapshot's children are connected like.

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "node/preload/overlay.hpp"
+#include "node/preload/own_user.hpp"
 #include "node/preload/tracker_gift.hpp"
 
 namespace forkfleet::preload {
@@ -95,9 +96,9 @@ void* map_all(const overlay& x, void* where, int protection, int flags,
   return refuse(error, "the overlay cannot be mapped");
 }
 
-void* map(void* where, size_t bytes, int protection, int flags, int fd,
-          off_t offset) {
-  if (!has_overlay || fd < 0 || (flags & MAP_ANONYMOUS) != 0)
+void* map_file(void* where, size_t bytes, int protection, int flags, int fd,
+               off_t offset) {
+  if (!has_overlay)
     return plain_mmap(where, bytes, protection, flags, fd, offset);
   const auto file = overlay_file{};
   auto x = overlay{};
@@ -110,6 +111,18 @@ void* map(void* where, size_t bytes, int protection, int flags, int fd,
   return map_all(x, where, protection, flags, fd);
 }
 
+// QEMU opens a child's memory for writing, although it maps it privately: it
+// is the snapshot's, which others read.
+void* map(void* where, size_t bytes, int protection, int flags, int fd,
+          off_t offset) {
+  if (fd < 0 || (flags & MAP_ANONYMOUS) != 0)
+    return plain_mmap(where, bytes, protection, flags, fd, offset);
+  void* start = map_file(where, bytes, protection, flags, fd, offset);
+  if (start != MAP_FAILED && (flags & MAP_PRIVATE) != 0)
+    make_read_only(fd);
+  return start;
+}
+
 // Only what the loader itself may still need stays in the environment.
 void begin() {
   if (const char* number = std::getenv(tracker_variable)) {
@@ -117,6 +130,7 @@ void begin() {
     give_tracker(socket);
     ::close(socket);
   }
+  remember_rights();
   if (const char* path = std::getenv(overlay_variable)) {
     has_overlay = true;
     if (std::strlen(path) < overlay_path.size())

@@ -24,8 +24,8 @@ constexpr uint64_t wp_unpopulated = 1u << 13;
 constexpr uint64_t wp_async = 1u << 15;
 constexpr unsigned long userfaultfd_new = _IO(0xAA, 0x00);
 
-// What may be tried, best first. A process without rights may have only the
-// last: it does not serve faults of the kernel, and here nobody serves any.
+} // namespace
+
 int open_userfaultfd() {
   const long plain = ::syscall(SYS_userfaultfd, flags);
   if (plain >= 0)
@@ -41,13 +41,15 @@ int open_userfaultfd() {
     ::syscall(SYS_userfaultfd, flags | UFFD_USER_MODE_ONLY));
 }
 
-bool set_up(int fd) {
+bool set_up_tracking(int fd) {
   auto api = uffdio_api{};
   api.api = UFFD_API;
   api.features = UFFD_FEATURE_PAGEFAULT_FLAG_WP
                  | UFFD_FEATURE_WP_HUGETLBFS_SHMEM | wp_unpopulated | wp_async;
   return ::ioctl(fd, UFFDIO_API, &api) == 0;
 }
+
+namespace {
 
 void send(int socket, const char* text, int fd) {
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control = {};
@@ -73,7 +75,7 @@ void send(int socket, const char* text, int fd) {
 
 void give_tracker(int socket) {
   const int fd = open_userfaultfd();
-  if (fd >= 0 && set_up(fd)) {
+  if (fd >= 0 && set_up_tracking(fd)) {
     send(socket, "tracker", fd);
   } else {
     auto text = std::array<char, 128>{};

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "actors/durable_file.hpp"
-#include "node/qemu/host_facts.hpp"
 #include "node/qemu/vm_launch.hpp"
 
 namespace forkfleet::qemu {
@@ -25,38 +24,21 @@ std::string absolute(const std::string& path, const std::string& directory) {
   return path.empty() || path.front() == '/' ? path : directory + "/" + path;
 }
 
-std::vector<std::string> arguments_of(pid_t pid) {
-  const auto text =
-    read_small_file(fmt::format("/proc/{}/cmdline", pid)).value_or("");
-  auto result = std::vector<std::string>{};
-  for (std::size_t begin = 0; begin < text.size();) {
-    const auto end = std::min(text.find('\0', begin), text.size());
-    result.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return result;
-}
-
 machine read_process(pid_t pid) {
   auto error = std::error_code{};
   const auto directory =
     std::filesystem::read_symlink(fmt::format("/proc/{}/cwd", pid), error);
-  return read_command_line(arguments_of(pid), directory.string());
+  return read_command_line(arguments_of_process(pid), directory.string());
 }
 
-// The boot files' fingerprints. A file that cannot be read is left out: the
-// VM can be branched all the same, only no child can be started.
-void add_fingerprints(machine& x) {
-  const auto kernel = file_fingerprint(x.kernel);
-  const auto initrd =
-    x.initrd.empty() ? expected<std::string>{""} : file_fingerprint(x.initrd);
-  if (!kernel || !initrd) {
-    x.kernel.clear();
-    x.initrd.clear();
+// A file that cannot be read is left out: the VM can be branched all the same,
+// only no child can be started.
+void pin_what_is_there(machine& x) {
+  if (pin_files(x))
     return;
-  }
-  x.kernel_hash = *kernel;
-  x.initrd_hash = *initrd;
+  x.kernel.clear();
+  x.initrd.clear();
+  x.files.clear();
 }
 
 expected<uint64_t> ask_memory(qmp_client& qmp, deadline_point until) {
@@ -84,6 +66,18 @@ std::string ask_memory_block(qmp_client& qmp, deadline_point until) {
 
 } // namespace
 
+std::vector<std::string> arguments_of_process(pid_t pid) {
+  const auto text =
+    read_small_file(fmt::format("/proc/{}/cmdline", pid)).value_or("");
+  auto result = std::vector<std::string>{};
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find('\0', begin), text.size());
+    result.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return result;
+}
+
 machine read_command_line(const std::vector<std::string>& argv,
                           const std::string& directory) {
   auto x = machine{};
@@ -109,7 +103,7 @@ expected<machine> ask_machine(qmp_client& qmp,
   }
   x.disks = spec.disks;
   x.more = spec.qemu_arguments;
-  add_fingerprints(x);
+  pin_what_is_there(x);
   const auto memory = ask_memory(qmp, until);
   if (!memory)
     return tl::unexpected(memory.error());

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 #include "config/fleet_file.hpp"
@@ -11,6 +12,9 @@
 #include "node/qemu/qmp_client.hpp"
 
 namespace forkfleet::qemu {
+
+/// The command line of a process; empty when it cannot be read.
+std::vector<std::string> arguments_of_process(pid_t pid);
 
 /// What a QEMU command line says of the guest's boot files and processor.
 /// Relative paths start at `directory`. Pure.

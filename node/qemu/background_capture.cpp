@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <utility>
 
+#include "node/copy_pace.hpp"
 #include "node/qemu/capture_method.hpp"
 #include "node/qemu/delta_sink.hpp"
 #include "node/qemu/migration.hpp"
@@ -14,6 +16,10 @@ namespace {
 
 // Measured: a millisecond for 256 MiB in pages of 4 KiB.
 constexpr uint64_t arm_bytes_per_microsecond = 256ull << 10;
+// So often the pace of the stream is looked at.
+constexpr auto look = std::chrono::milliseconds{250};
+
+constexpr auto arm_floor = std::chrono::milliseconds{1};
 
 class background_capture : public capture_method {
 public:
@@ -23,11 +29,14 @@ public:
   std::string_view name() const override { return "background-snapshot"; }
   bool resumes_itself() const override { return true; }
 
-  // Arming takes longer the more memory there is.
+  // Arming takes longer the more memory there is. Nothing is copied.
   capture_forecast forecast() const override {
-    auto result = x_.model.forecast_of(0);
-    result.pause += std::chrono::microseconds{
-      static_cast<int64_t>(x_.memory_bytes / arm_bytes_per_microsecond)};
+    auto result =
+      x_.pauses.forecast(kind(), x_.memory_bytes,
+                         arm_floor
+                           + std::chrono::microseconds{static_cast<int64_t>(
+                             x_.memory_bytes / arm_bytes_per_microsecond)});
+    result.residual_bytes = 0;
     return result;
   }
 
@@ -60,6 +69,7 @@ public:
   status pause(deadline_point until) override {
     // Also after an error it may have started.
     stage_ = stage::started;
+    was_asked_to_stop_ = true;
     if (auto started = start_migration(x_.qmp, until); !started)
       return started;
     auto stopped = wait_in_migration(x_.qmp, "STOP", until);
@@ -88,8 +98,14 @@ public:
       sink_->open_gate();
   }
 
+  std::optional<std::chrono::microseconds> stood() const override {
+    if (!was_asked_to_stop_)
+      return std::chrono::microseconds{0};
+    return stopped_at_.count() > 0 ? std::optional{stood_} : std::nullopt;
+  }
+
   expected<capture_result> drain(deadline_point until) override {
-    auto split = task_->wait(until);
+    auto split = wait_for_stream(until);
     if (!split)
       return tl::unexpected(split.error());
     if (auto done = wait_until_completed(x_.qmp, until); !done)
@@ -98,12 +114,11 @@ public:
     auto result =
       capture_result{.method = std::string{name()},
                      .vmm_pause = pause_,
-                     .stood = stood_,
                      .memory_bytes = x_.memory_bytes,
                      .vmstate_bytes = sink_->vmstate_bytes_written()};
     result.written_bytes = memory_->written_bytes() + result.vmstate_bytes;
     if (pause_.count() > 0)
-      x_.model.paused(pause_, 0);
+      x_.pauses.learn(kind(), {x_.memory_bytes, pause_});
     return result;
   }
 
@@ -118,10 +133,41 @@ public:
   }
 
 private:
+  // QEMU cannot be told to give up. Who asked for the branch need not wait for
+  // the end of a stream that will be late; the next branch does.
+  expected<split_result> wait_for_stream(deadline_point until) {
+    using std::chrono::steady_clock;
+    const auto start = steady_clock::now();
+    const auto since = [start](deadline_point x) {
+      return std::chrono::duration_cast<std::chrono::microseconds>(x - start);
+    };
+    const auto pace = copy_pace{x_.memory_bytes, since(until)};
+    for (;;) {
+      const auto now = steady_clock::now();
+      const auto done = sink_->memory_bytes();
+      if (pace.is_too_slow(done, since(now)))
+        return fail(ec::deadline_exceeded,
+                    "after the pause; the guest runs, but QEMU is too slow to "
+                    "send its memory: "
+                      + pace.text(done, since(now)));
+      auto split = task_->wait(std::min<deadline_point>(until, now + look));
+      if (split || split.error().code != ec::deadline_exceeded
+          || steady_clock::now() >= until)
+        return split;
+    }
+  }
+
+  // Which pages are there to be armed is the same for all scopes.
+  pause_kind kind() const {
+    return {.method = std::string{name()},
+            .is_resident = x_.memory_path.empty()};
+  }
+
   enum class stage : uint8_t { idle, prepared, started };
 
   capture_context x_;
   stage stage_ = stage::idle;
+  bool was_asked_to_stop_ = false;
   memory_sink* memory_ = nullptr;
   std::optional<delta_sink> delta_ = {}; // outlives every write of `sink_`
   std::shared_ptr<gated_sink> sink_ = {};

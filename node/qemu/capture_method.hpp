@@ -3,7 +3,9 @@
 // sees to what all share: the keeper's lease and the guest's resume.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "node/qemu/page_tracker.hpp"
 #include "node/qemu/pause_model.hpp"
 #include "node/qemu/qmp_client.hpp"
+#include "node/vm_pauses.hpp"
 #include "node/vmm.hpp"
 
 namespace forkfleet::qemu {
@@ -23,12 +26,14 @@ struct capture_context {
   keeper_link* keeper; // null: nobody guards the guest
   arena_pool& arenas;
   pause_model& model;
+  vm_pauses& pauses;
   page_tracker* tracker;              // null: changes are not tracked
   std::vector<std::string>& warnings; // for the report
   uint64_t memory_bytes = 0;
   std::string memory_block = {}; // empty: the one block of that size
   std::string memory_path = {};  // the image that a child maps
   uint64_t memory_begin = 0;     // its address in QEMU; 0: not known
+  bool takes_input = false;      // a device may write memory in the pause
   std::string machine_type = {}; // as QEMU names it
 };
 
@@ -61,6 +66,9 @@ public:
   /// The guest runs: storage may be touched.
   virtual void resumed() = 0;
 
+  /// See vmm::stood; asked after `resumed`.
+  virtual std::optional<std::chrono::microseconds> stood() const = 0;
+
   virtual expected<capture_result> drain(deadline_point until) = 0;
 
   /// Ends it without harm; the plan's files are not touched afterwards.
@@ -87,10 +95,6 @@ std::unique_ptr<capture_method> make_send_capture(capture_context x);
 /// Puts the guest, and a migration pipe's read end unless that is -1, under
 /// the keeper's guard. A guest that cannot be guarded is a warning.
 status guard_capture(capture_context& x, int pipe, deadline_point until);
-
-/// The pause by QEMU's own stamps, from its STOP and RESUME events; 0 when
-/// one of them is missing.
-std::chrono::microseconds stamped_pause(qmp_client& qmp);
 
 /// The time by the clock of QEMU's stamps.
 std::chrono::microseconds stamp_now();

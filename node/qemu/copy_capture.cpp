@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <chrono>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "node/qemu/guest_memory.hpp"
 #include "node/qemu/page_copy.hpp"
@@ -15,8 +17,13 @@ namespace {
 // Room for the list of pages, so that none is made in the pause.
 constexpr std::size_t runs_expected = 1 << 16;
 
-// Reads QEMU's memory from outside: all of it, or where the page map tells
-// what the guest has of its own, only that.
+// What is copied to learn how fast that is.
+constexpr uint64_t trial_bytes = 8ull << 20;
+constexpr uint64_t trial_bytes_min = 256ull << 10;
+constexpr std::size_t trial_parts_max = 512;
+
+// Reads QEMU's memory from outside: all of it, or only what the process has of
+// its own where the rest is known to be zeros, or a child's parent's.
 class copy_capture : public stopped_capture {
 public:
   copy_capture(capture_context x, bool is_of_child)
@@ -47,8 +54,10 @@ private:
     memory_.emplace(std::move(*memory));
     found_.reserve(runs_expected);
     todo_.emplace(x_.memory_bytes);
-    // What a child does not have of its own is its parent's, not zeros.
-    if (is_of_child_ || x_.memory_path.empty())
+    // Only of private memory does the page map tell what was written. What is
+    // not in it shows a file that nobody else here has, unless it is a child's.
+    if (is_of_child_ ? memory_->kind() != memory_kind::shared
+                     : memory_->kind() == memory_kind::private_anonymous)
       if (auto pages = page_map::open(x_.qmp.process().pid))
         pages_.emplace(std::move(*pages));
     if (is_of_child_ && !pages_)
@@ -56,7 +65,35 @@ private:
     if (auto known = find(); !known)
       return known;
     expected_bytes_ = todo_->bytes();
+    if (!is_known())
+      if (auto measured = measure(); !measured)
+        return measured;
     return saver_.prepare(until);
+  }
+
+  // Copies a part of it while the guest runs, to learn how long the whole
+  // would take, and throws it away.
+  status measure() {
+    auto room = std::vector<uint8_t>(trial_bytes);
+    auto parts = std::vector<memory_range>{};
+    uint64_t bytes = 0;
+    for (auto run = todo_->next(0, trial_bytes);
+         run.begin < run.end && bytes + run.bytes() <= trial_bytes
+         && parts.size() < trial_parts_max;
+         run = todo_->next(run.end, trial_bytes)) {
+      parts.push_back(run);
+      bytes += run.bytes();
+    }
+    const auto start = std::chrono::steady_clock::now();
+    if (auto read = memory_->read(parts, std::span{room}.first(bytes)); !read)
+      return read;
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(
+      std::chrono::steady_clock::now() - start);
+    // Less tells more of the clock than of the memory.
+    if (bytes >= trial_bytes_min && took.count() > 0)
+      copied_bytes_per_second_ =
+        bytes * 1'000'000 / static_cast<uint64_t>(took.count());
+    return {};
   }
 
   status take(deadline_point until) override {

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <charconv>
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include <fmt/format.h>
 
+#include "node/qemu/vm_owner.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/qcow2_file.hpp"
 #include "node/storage/sealed_disks.hpp"
@@ -86,11 +86,17 @@ expected<std::vector<json>> make_disk(const start_plan& plan, std::size_t disk,
                               "writes",
                               plan.snapshot->info.tag.value, disk));
     bytes = frozen->bytes;
+    const bool is_own = plan.snapshot->info.origin == snapshot_origin::sealed;
     for (const auto& layer : frozen->layers) {
       const auto name = layer_name{disk, result.size()};
       const auto path = plan.directory + "/" + name.file();
+      // Before QEMU reads it: it may come from a stranger.
+      if (auto good = check_layer(layer, *bytes, !is_own); !good)
+        return tl::unexpected(good.error());
       if (auto shared = share_layer(layer, path); !shared)
         return tl::unexpected(shared.error());
+      if (auto readable = share_with_vm(path); !readable)
+        return tl::unexpected(readable.error());
       result.push_back(layer_node(name, under(), false));
     }
   } else {
@@ -99,8 +105,11 @@ expected<std::vector<json>> make_disk(const start_plan& plan, std::size_t disk,
   if (!bytes)
     return tl::unexpected(bytes.error());
   const auto name = layer_name{disk, result.size()};
-  if (auto made = make_qcow2(plan.directory + "/" + name.file(), *bytes); !made)
+  const auto path = plan.directory + "/" + name.file();
+  if (auto made = make_qcow2(path, *bytes); !made)
     return tl::unexpected(made.error());
+  if (auto given = give_to_vm(path); !given)
+    return tl::unexpected(given.error());
   result.push_back(layer_node(name, under(), true));
   return result;
 }
@@ -129,37 +138,6 @@ std::optional<layer_name> parse_layer(std::string_view node) {
       || result.node() != node)
     return {};
   return result;
-}
-
-expected<std::string> base_stamp(const std::string& path) {
-  struct ::stat about = {};
-  if (::stat(path.c_str(), &about) != 0)
-    return tl::unexpected(errno_failure(errno, path, ec::invalid_request));
-  if (!S_ISREG(about.st_mode))
-    return fail(ec::invalid_request,
-                path
-                  + ": not a regular file; a writable disk needs one as its "
-                    "base");
-  return fmt::format("{}:{}.{:09}", about.st_size, about.st_mtim.tv_sec,
-                     about.st_mtim.tv_nsec);
-}
-
-status check_bases(const machine& x, const std::string& snapshot) {
-  std::size_t next = 0;
-  for (const auto& disk : x.disks) {
-    if (disk.readonly)
-      continue;
-    const auto stamp = base_stamp(disk.path);
-    if (!stamp)
-      return tl::unexpected(stamp.error());
-    if (next >= x.disk_stamps.size() || x.disk_stamps[next] != *stamp)
-      return fail(ec::unsupported,
-                  disk.path + " was changed since snapshot " + snapshot
-                    + " was taken over it; put the file back as it was, with "
-                      "its time");
-    ++next;
-  }
-  return {};
 }
 
 expected<std::vector<std::vector<json>>> make_layers(const start_plan& plan,

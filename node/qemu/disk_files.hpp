@@ -34,14 +34,6 @@ struct layer_name {
 /// The layer of a node's name; nothing for any other node.
 std::optional<layer_name> parse_layer(std::string_view node);
 
-/// What a base was when its first layer was made: "size:mtime". A base that
-/// changed makes every layer over it worthless. invalid_request names it.
-expected<std::string> base_stamp(const std::string& path);
-
-/// The writable disks' bases are as they were; unsupported names one that is
-/// not.
-status check_bases(const machine& x, const std::string& snapshot);
-
 /// Makes the files of all writable disks in the plan's directory: for a child
 /// the snapshot's layers, shared, and over them an empty one. Each disk's
 /// nodes, the lowest first; none for a disk that is read only.

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "actors/bounded_text.hpp"
+#include "node/qemu/vm_owner.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/qcow2_file.hpp"
 
@@ -157,7 +159,9 @@ status disk_layers::shorten(const disk& x,
   const auto begun = qmp_->execute("block-stream",
                                    json{{"job-id", job},
                                         {"device", top.node()},
-                                        {"base-node", base_node(top.disk)}},
+                                        {"base-node", base_node(top.disk)},
+                                        // No name is written into the layer.
+                                        {"backing-file", ""}},
                                    until);
   if (!begun)
     return tl::unexpected(begun.error());
@@ -169,7 +173,8 @@ status disk_layers::shorten(const disk& x,
              && text_member(told.data, "device") == job;
     },
     steady_clock::now());
-  const auto error = ended ? text_member(ended->data, "error") : std::string{};
+  const auto error =
+    ended ? bounded_text(text_member(ended->data, "error")) : std::string{};
   if (!error.empty())
     return fail(ec::io_failed,
                 fmt::format("{}: its {} layers could not be made one: {}; see "
@@ -210,6 +215,8 @@ status disk_layers::open_next(disk& x, deadline_point until) {
   auto made = remove_file(path);
   if (made)
     made = make_qcow2(path, x.bytes);
+  if (made)
+    made = give_to_vm(path);
   if (!made)
     return made;
   return qmp_->execute("blockdev-add", layer_node(x.next, {}, true), until)
@@ -234,15 +241,19 @@ status disk_layers::freeze(deadline_point until) {
   return {};
 }
 
-std::vector<frozen_disk> disk_layers::take() {
+expected<std::vector<frozen_disk>> disk_layers::take() {
   auto result = std::vector<frozen_disk>{};
   if (!std::exchange(is_frozen_, false))
     return result;
   for (const auto& x : disks_) {
     auto frozen =
       frozen_disk{.name = fmt::format("disk{}", x.next.disk), .bytes = x.bytes};
-    for (const auto& layer : x.layers)
+    for (const auto& layer : x.layers) {
       frozen.layers.push_back(path_of(layer));
+      // Others are going to read it: its VM may not write it any more.
+      if (auto shared = share_with_vm(frozen.layers.back()); !shared)
+        return tl::unexpected(shared.error());
+    }
     result.push_back(std::move(frozen));
   }
   return result;

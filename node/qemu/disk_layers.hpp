@@ -33,8 +33,9 @@ public:
   /// it may have happened or not; the guest writes on either way.
   status freeze(deadline_point until);
 
-  /// What was frozen, for the snapshot.
-  std::vector<frozen_disk> take();
+  /// What was frozen, for the snapshot; the VM cannot open it for writing any
+  /// more.
+  expected<std::vector<frozen_disk>> take();
 
   /// Closes layers that were not needed; also correct when there are none.
   void abandon() noexcept;

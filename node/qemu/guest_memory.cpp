@@ -43,7 +43,8 @@ expected<guest_memory> guest_memory::open(const process_id& id, uint64_t bytes,
                 fmt::format("{} mappings of process {} could be the guest's "
                             "memory",
                             found.size(), id.pid));
-  auto result = guest_memory{id.pid, found.front(), bytes};
+  auto result = guest_memory{id.pid, found.front(), bytes,
+                             kind_of_memory(*mappings, found.front(), bytes)};
   auto page = std::array<uint8_t, guest_page_bytes>{};
   if (auto tried = result.read_one({0, guest_page_bytes}, page); !tried)
     return fail(ec::unsupported, tried.error().message);
@@ -51,29 +52,26 @@ expected<guest_memory> guest_memory::open(const process_id& id, uint64_t bytes,
 }
 
 status guest_memory::read(std::span<const memory_range> parts,
-                          std::span<uint8_t> target) const {
+                          std::span<const std::span<uint8_t>> rooms) const {
   auto remote = std::array<iovec, parts_per_call>{};
+  auto local = remote;
   while (!parts.empty()) {
     const auto count = std::min(parts.size(), remote.size());
     uint64_t size = 0;
     for (std::size_t i = 0; i < count; ++i) {
       remote[i] = {reinterpret_cast<void*>(begin_ + parts[i].begin),
                    parts[i].bytes()};
+      local[i] = {rooms[i].data(), rooms[i].size()};
       size += parts[i].bytes();
     }
-    auto local = iovec{target.data(), size};
     const auto got =
-      ::process_vm_readv(pid_, &local, 1, remote.data(), count, 0);
+      ::process_vm_readv(pid_, local.data(), count, remote.data(), count, 0);
     // A call ends early at a limit of the kernel: part by part none does.
-    auto room = target;
-    for (std::size_t i = 0; got != static_cast<ssize_t>(size) && i < count;
-         ++i) {
-      if (auto done = read_one(parts[i], room); !done)
+    for (std::size_t i = 0; got != static_cast<ssize_t>(size) && i < count; ++i)
+      if (auto done = read_one(parts[i], rooms[i]); !done)
         return done;
-      room = room.subspan(parts[i].bytes());
-    }
-    target = target.subspan(size);
     parts = parts.subspan(count);
+    rooms = rooms.subspan(count);
   }
   return {};
 }

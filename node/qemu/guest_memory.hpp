@@ -32,20 +32,24 @@ public:
   uint64_t begin() const { return begin_; }
   uint64_t bytes() const { return bytes_; }
 
-  /// Copies these parts into `target`, one behind the other. io_failed when
-  /// they cannot be read.
+  /// Where what was never written comes from.
+  memory_kind kind() const { return kind_; }
+
+  /// Copies each of these parts into the room of the same place, which has its
+  /// size. io_failed when they cannot be read.
   status read(std::span<const memory_range> parts,
-              std::span<uint8_t> target) const;
+              std::span<const std::span<uint8_t>> rooms) const;
 
 private:
-  guest_memory(pid_t pid, uint64_t begin, uint64_t bytes)
-    : pid_{pid}, begin_{begin}, bytes_{bytes} {}
+  guest_memory(pid_t pid, uint64_t begin, uint64_t bytes, memory_kind kind)
+    : pid_{pid}, begin_{begin}, bytes_{bytes}, kind_{kind} {}
 
   status read_one(memory_range part, std::span<uint8_t> target) const;
 
   pid_t pid_;
   uint64_t begin_;
   uint64_t bytes_;
+  memory_kind kind_;
 };
 
 } // namespace forkfleet::qemu

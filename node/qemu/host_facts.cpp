@@ -60,8 +60,9 @@ uint64_t measure_tsc_khz() {
 }
 #endif
 
-// A file's content stays the same while these do.
-using file_stamp = std::tuple<dev_t, ino_t, off_t, time_t, long>;
+// A file's content stays the same while these do. The time of the content can
+// be set at will, that of the inode cannot.
+using file_stamp = std::tuple<dev_t, ino_t, off_t, time_t, long, time_t, long>;
 
 struct fingerprint_cache {
   static constexpr std::size_t entries_max = 256;
@@ -115,8 +116,10 @@ expected<std::string> file_fingerprint(const std::string& path) {
     return tl::unexpected(errno_failure(errno, path, ec::invalid_request));
   if (!S_ISREG(about.st_mode))
     return fail(ec::invalid_request, path + ": not a regular file");
-  const auto stamp = file_stamp{about.st_dev, about.st_ino, about.st_size,
-                                about.st_mtim.tv_sec, about.st_mtim.tv_nsec};
+  const auto stamp = file_stamp{about.st_dev,          about.st_ino,
+                                about.st_size,         about.st_mtim.tv_sec,
+                                about.st_mtim.tv_nsec, about.st_ctim.tv_sec,
+                                about.st_ctim.tv_nsec};
   auto& cache = fingerprints();
   {
     const auto lock = std::lock_guard{cache.mutex};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/qemu/keeper_link.hpp"
 
+#include <algorithm>
 #include <array>
 #include <sstream>
 
@@ -15,6 +16,9 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr auto end_patience = std::chrono::seconds{5};
+// Longer than a keeper tries to reach its VM before it answers.
+constexpr auto answer_max = std::chrono::seconds{5};
+constexpr auto hello_patience = std::chrono::seconds{2};
 
 // For messages that are not waited for: the socket's buffer takes them.
 constexpr auto send_patience = std::chrono::milliseconds{100};
@@ -36,8 +40,15 @@ status start_keeper(const keeper_command& command, deadline_point until) {
     argv.insert(argv.end(), {"--cgroup", command.cgroup});
   if (!command.space.empty())
     argv.insert(argv.end(), {"--netns", command.space});
+  if (!command.log.empty())
+    argv.insert(argv.end(), {"--log", command.log});
   if (command.leash_pid > 0)
     argv.insert(argv.end(), {"--leash", fmt::format("{}", command.leash_pid)});
+  if (command.output_bytes > 0)
+    argv.insert(argv.end(),
+                {"--output", fmt::format("{}", command.output_bytes)});
+  if (command.uid > 0)
+    argv.insert(argv.end(), {"--uid", fmt::format("{}", command.uid)});
   if (!command.vmm.empty()) {
     argv.push_back("--");
     argv.insert(argv.end(), command.vmm.begin(), command.vmm.end());
@@ -45,17 +56,58 @@ status start_keeper(const keeper_command& command, deadline_point until) {
   return run_to_end(argv, until);
 }
 
-void end_kept_vm(const std::string& directory, deadline_point until) noexcept {
-  auto link = keeper_link::connect(directory + "/" + keeper_socket, until);
+namespace {
+
+failure not_known(const std::string& directory, const failure& why) {
+  return {ec::vmm_unreachable, "whether a VM runs in " + directory
+                                 + " is not known: " + why.message};
+}
+
+// A VM whose keeper has died still serves its own socket.
+status end_unkept_vm(const std::string& directory, const char* vmm_socket,
+                     deadline_point until) {
+  const auto path = directory + "/" + vmm_socket;
+  const auto served = is_served(path, SOCK_STREAM);
+  if (!served)
+    return tl::unexpected(not_known(directory, served.error()));
+  if (!*served)
+    return {};
+  const auto line = connect_unix(path, SOCK_STREAM, until);
+  const auto vmm = line ? find_process(identify(peer_process(line->get())))
+                        : process_look::not_known(line.error().message);
+  if (vmm.has_ended())
+    return {};
+  if (!vmm.runs())
+    return tl::unexpected(not_known(directory, vmm.error()));
+  return end_process(vmm.pidfd(), {}, until);
+}
+
+} // namespace
+
+status end_kept_vm(const std::string& directory, const char* vmm_socket,
+                   deadline_point until) {
+  const auto path = directory + "/" + keeper_socket;
+  const auto limit = std::max(until, steady_clock::now() + end_patience);
+  const auto served = is_served(path, SOCK_SEQPACKET);
+  if (!served)
+    return tl::unexpected(not_known(directory, served.error()));
+  if (!*served)
+    return end_unkept_vm(directory, vmm_socket, limit);
+  auto link = keeper_link::connect(path, steady_clock::now() + hello_patience);
   if (!link)
-    return;
-  const auto& vmm = link->identity().vmm;
-  if (vmm.pid <= 0)
-    return link->leave();
-  const auto limit = steady_clock::now() + end_patience;
-  if (auto pidfd = open_process(vmm))
-    static_cast<void>(end_process(pidfd->get(), {}, limit).has_value());
-  link->wait_for_end(limit);
+    return tl::unexpected(not_known(directory, link.error()));
+  const auto& id = link->identity().vmm;
+  if (id.pid <= 0) {
+    link->leave();
+    return end_unkept_vm(directory, vmm_socket, limit);
+  }
+  const auto vmm = find_process(id);
+  if (vmm.state() == liveness::unknown)
+    return tl::unexpected(not_known(directory, vmm.error()));
+  if (vmm.runs())
+    if (auto ended = end_process(vmm.pidfd(), {}, limit); !ended)
+      return ended;
+  return link->wait_for_end(limit);
 }
 
 expected<keeper_link> keeper_link::connect(const std::string& path,
@@ -80,8 +132,13 @@ expected<keeper_link> keeper_link::connect(const std::string& path,
   return link;
 }
 
-bool keeper_link::is_alive() const {
-  return socket_ && open_process(identity_.keeper).has_value();
+status keeper_link::check(deadline_point until) const {
+  const auto answer = connect(path_, until);
+  if (!answer)
+    return tl::unexpected(answer.error());
+  if (answer->identity_.keeper != identity_.keeper)
+    return fail(ec::vmm_unreachable, path_ + ": another keeper listens there");
+  return {};
 }
 
 expected<std::string> keeper_link::guard(int pipe, deadline_point until) {
@@ -134,9 +191,16 @@ void keeper_link::leave() noexcept {
   socket_.reset();
 }
 
-void keeper_link::wait_for_end(deadline_point until) const noexcept {
-  if (const auto pidfd = open_process(identity_.keeper))
-    static_cast<void>(qemu::wait_for_end(pidfd->get(), until));
+status keeper_link::wait_for_end(deadline_point until) const {
+  const auto keeper = find_process(identity_.keeper);
+  if (keeper.has_ended())
+    return {};
+  if (!keeper.runs())
+    return tl::unexpected(keeper.error());
+  if (qemu::wait_for_end(keeper.pidfd(), until))
+    return {};
+  return fail(ec::deadline_exceeded,
+              path_ + ": the keeper did not end with its VM");
 }
 
 status keeper_link::say(std::string_view text, int pass, deadline_point until) {
@@ -149,6 +213,8 @@ status keeper_link::say(std::string_view text, int pass, deadline_point until) {
 expected<std::string> keeper_link::hear(deadline_point until,
                                         unique_fd* passed) {
   auto room = std::array<char, keeper_message_max>{};
+  // One that hangs must not cost a branch all of its time.
+  until = std::min(until, deadline_point{steady_clock::now() + answer_max});
   auto got = receive(socket_.get(), room, until);
   if (!got)
     return fail(got.error().code, path_ + ": " + got.error().message);

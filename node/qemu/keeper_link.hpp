@@ -41,7 +41,10 @@ struct keeper_command {
   std::string record = {};    // the VM starts only while this file is there
   std::string cgroup = {};    // which keeper and VM join; empty: none
   std::string space = {};     // their network namespace; empty: ours
+  std::string log = {};       // file of what the VM says; empty: qemu.log
   int leash_pid = 0;
+  uint64_t output_bytes = 0;         // kept of what the VM prints; 0: all of it
+  uint32_t uid = 0;                  // the VM takes this user; 0: it does not
   std::vector<std::string> vmm = {}; // empty: guard a VM that runs already
 };
 
@@ -49,9 +52,12 @@ struct keeper_command {
 status start_keeper(const keeper_command& command, deadline_point until);
 
 /// Kills the VM that a keeper started in `directory`, if there is one, and
-/// waits until nothing of ours writes there. With the record removed before,
-/// none is started later.
-void end_kept_vm(const std::string& directory, deadline_point until) noexcept;
+/// waits until nothing of ours writes there. `vmm_socket` is the name of the
+/// VMM's own socket, by which a VM is found whose keeper has died. With the
+/// record removed before, none is started later. An error: it is not known
+/// whether a VM runs there, and the directory must stay.
+status end_kept_vm(const std::string& directory, const char* vmm_socket,
+                   deadline_point until);
 
 /// One connection to a keeper. Errors: vmm_unreachable with the socket's
 /// path, deadline_exceeded. Used by one thread at a time.
@@ -62,8 +68,9 @@ public:
 
   const keeper_identity& identity() const { return identity_; }
 
-  /// Whether the keeper is still there.
-  bool is_alive() const;
+  /// Asks it for a word, over a connection of its own; a keeper that was
+  /// stopped, or hangs, does not answer in time.
+  status check(deadline_point until) const;
 
   /// Before a pause: the keeper sees to it that it can resume the guest,
   /// after it has finished what an earlier node left. `pipe` is the read end
@@ -87,7 +94,7 @@ public:
 
   /// After the end of its VM: waits until the keeper has written down how it
   /// ended, and has left. Nothing of ours writes to the directory then.
-  void wait_for_end(deadline_point until) const noexcept;
+  status wait_for_end(deadline_point until) const;
 
 private:
   keeper_link(std::string path, unique_fd socket)

@@ -7,26 +7,14 @@
 
 #include "actors/schema/json_text.hpp"
 #include "node/network/address_plan.hpp"
+#include "node/qemu/option_text.hpp"
 
 namespace forkfleet::qemu {
 
 namespace {
 
-constexpr std::string_view driver_name = "qemu";
-
 // QEMU has a resolver of its own in its user network.
 constexpr const char* user_resolver = "169.254.77.3";
-
-// A comma ends an option's value unless it is doubled.
-std::string escape(std::string_view text) {
-  auto result = std::string{};
-  for (const char c : text) {
-    result += c;
-    if (c == ',')
-      result += c;
-  }
-  return result;
-}
 
 bool is_microvm(std::string_view type) {
   return type == "microvm";
@@ -34,7 +22,11 @@ bool is_microvm(std::string_view type) {
 
 std::string kernel_arguments(const config::sandbox_section& spec,
                              std::string_view accelerator, uint64_t tsc_khz) {
-  auto text = std::string{"console=ttyS0 reboot=k panic=1 quiet"};
+  // How the kernel resets the machine when it restarts or panics. A microvm
+  // has no keyboard controller: the kernel would go on in its firmware, in the
+  // same VM. A triple fault resets every machine.
+  auto text = fmt::format("console=ttyS0 reboot={} panic=1 quiet",
+                          is_microvm(spec.machine) ? "t" : "k");
   if (accelerator == "tcg" && tsc_khz > 0)
     text += fmt::format(" tsc_early_khz={} tsc=nowatchdog", tsc_khz);
   // The device of a guest that does not set itself up; read by the kernel or
@@ -66,21 +58,22 @@ private:
 };
 
 void add_machine(argument_list& out, const machine& x, const launch& where) {
-  const auto options = is_microvm(x.type) ? ",rtc=on" : "";
-  out.add("-M", fmt::format("{},accel={}{},memory-backend={}", x.type,
-                            x.accelerator, options, x.memory_block));
+  auto type = option_text{x.type};
+  type.set("accel", x.accelerator);
+  if (is_microvm(x.type))
+    type.set("rtc", "on");
+  out.add("-M", type.set("memory-backend", x.memory_block).take());
+  // The only option whose properties come in one text; see from_contract.
   out.add("-cpu", x.cpu);
   out.add("-smp", fmt::format("{}", x.vcpus));
   out.add("-m", fmt::format("size={}B", x.memory_bytes));
-  if (where.memory_path.empty())
-    out.add("-object", fmt::format("memory-backend-ram,id={},size={}B",
-                                   x.memory_block, x.memory_bytes));
-  else
-    out.add("-object",
-            fmt::format("memory-backend-file,id={},size={}B,mem-path={},"
-                        "share=off",
-                        x.memory_block, x.memory_bytes,
-                        escape(where.memory_path)));
+  auto memory = option_text{where.memory_path.empty() ? "memory-backend-ram"
+                                                      : "memory-backend-file"};
+  memory.set("id", x.memory_block)
+    .set("size", fmt::format("{}B", x.memory_bytes));
+  if (!where.memory_path.empty())
+    memory.set("mem-path", where.memory_path).set("share", "off");
+  out.add("-object", memory.take());
   out.add("-kernel", x.kernel);
   if (!x.initrd.empty())
     out.add("-initrd", x.initrd);
@@ -88,8 +81,12 @@ void add_machine(argument_list& out, const machine& x, const launch& where) {
 }
 
 void add_socket(argument_list& out, std::string_view id, const char* path) {
-  out.add("-chardev",
-          fmt::format("socket,id={},path={},server=on,wait=off", id, path));
+  out.add("-chardev", option_text{"socket"}
+                        .set("id", id)
+                        .set("path", path)
+                        .set("server", "on")
+                        .set("wait", "off")
+                        .take());
 }
 
 void add_consoles(argument_list& out, const machine& x) {
@@ -141,16 +138,40 @@ void add_network(argument_list& out, const machine& x) {
                                  guest_mac));
 }
 
-// The file itself, as a node of this name.
-void add_image(argument_list& out, const config::disk_section& disk,
-               std::size_t i, const std::string& node, bool is_read_only) {
-  const auto read_only = is_read_only ? "on" : "off";
-  out.add("-blockdev", fmt::format("driver=file,node-name=file{},filename={},"
-                                   "read-only={}",
-                                   i, escape(disk.path), read_only));
-  out.add("-blockdev", fmt::format("driver={},node-name={},file=file{},"
-                                   "read-only={}",
-                                   disk.format, node, i, read_only));
+json file_node(const std::string& name, const std::string& path,
+               bool is_read_only) {
+  return {{"driver", "file"},
+          {"node-name", name},
+          {"filename", path},
+          {"read-only", is_read_only}};
+}
+
+// An image of a disk as nodes, from the lowest up; the uppermost is `top`. All
+// that it lies over is read only, and QEMU opens what we name and no other.
+void add_image(argument_list& out, const std::vector<image_file>& chain,
+               std::size_t disk, const std::string& top, bool is_read_only) {
+  auto under = std::string{};
+  for (auto i = chain.size(); i-- > 0;) {
+    const auto& image = chain[i];
+    const bool is_fixed = is_read_only || i > 0;
+    const auto name = i == 0 ? top : fmt::format("image{}-{}", disk, i);
+    const auto file =
+      i == 0 ? fmt::format("file{}", disk) : fmt::format("file{}-{}", disk, i);
+    out.add("-blockdev", file_node(file, image.path, is_fixed).dump());
+    auto node = json{{"driver", image.format},
+                     {"node-name", name},
+                     {"file", file},
+                     {"read-only", is_fixed}};
+    if (!image.data.empty()) {
+      out.add("-blockdev",
+              file_node(file + "-data", image.data, is_fixed).dump());
+      node["data-file"] = file + "-data";
+    }
+    if (image.format == "qcow2")
+      node["backing"] = under.empty() ? json(nullptr) : json(under);
+    out.add("-blockdev", node.dump());
+    under = name;
+  }
 }
 
 void add_disks(argument_list& out, const machine& x, const launch& where) {
@@ -160,7 +181,10 @@ void add_disks(argument_list& out, const machine& x, const launch& where) {
     const auto& disk = x.disks[i];
     auto top = fmt::format("disk{}", i);
     const bool has_layers = i < where.layers.size() && !where.layers[i].empty();
-    add_image(out, disk, i, has_layers ? top + "-base" : top,
+    const auto& chain = i < where.images.size() && !where.images[i].empty()
+                          ? where.images[i]
+                          : std::vector{image_file{disk.path, disk.format, {}}};
+    add_image(out, chain, i, has_layers ? top + "-base" : top,
               disk.readonly || has_layers);
     if (has_layers)
       for (const auto& layer : where.layers[i]) {
@@ -170,63 +194,6 @@ void add_disks(argument_list& out, const machine& x, const launch& where) {
     out.add("-device", fmt::format("{},drive={}", device, top));
   }
 }
-
-// The parts of a contract that have no field of their own: "key=value".
-struct argument_reader {
-  machine& x;
-
-  bool take(std::string_view key, const std::string& value) {
-    if (key == "kernel")
-      x.kernel = value;
-    else if (key == "kernel_sha256")
-      x.kernel_hash = value;
-    else if (key == "initrd")
-      x.initrd = value;
-    else if (key == "initrd_sha256")
-      x.initrd_hash = value;
-    else if (key == "append")
-      x.append = value;
-    else if (key == "memory_block")
-      x.memory_block = value;
-    else if (key == "debug_console")
-      x.debug_console = value == "on";
-    else if (key == "disk_stamp")
-      x.disk_stamps.push_back(value);
-    else if (key == "guest_agent")
-      x.agent = value == "on";
-    else if (key == "egress")
-      x.egress.push_back(value);
-    else if (key == "argument")
-      x.more.push_back(value);
-    else
-      return (key == "disk" && take_disk(value))
-             || (key == "network" && take_network(value));
-    return true;
-  }
-
-  bool take_network(const std::string& value) {
-    for (const auto mode : {network_mode::isolated, network_mode::user})
-      if (value == schema::name_of(mode)) {
-        x.network = mode;
-        return true;
-      }
-    return false;
-  }
-
-  // format:mode:path
-  bool take_disk(const std::string& value) {
-    const auto first = value.find(':');
-    const auto second =
-      first == std::string::npos ? first : value.find(':', first + 1);
-    if (second == std::string::npos)
-      return false;
-    x.disks.push_back(
-      {.path = value.substr(second + 1),
-       .format = value.substr(0, first),
-       .readonly = value.substr(first + 1, second - first - 1) == "ro"});
-    return true;
-  }
-};
 
 } // namespace
 
@@ -251,6 +218,7 @@ machine machine_of(const config::sandbox_section& spec,
 std::vector<std::string> command_line(const machine& x, const launch& where) {
   auto out = argument_list{where.qemu};
   add_machine(out, x, where);
+  out.add_all(where.confinement);
   add_consoles(out, x);
   add_agent(out, x);
   add_network(out, x);
@@ -259,62 +227,6 @@ std::vector<std::string> command_line(const machine& x, const launch& where) {
   if (!where.memory_path.empty())
     out.add("-incoming", "defer");
   return out.take();
-}
-
-run_contract to_contract(const machine& x, const std::string& vmm_version) {
-  auto result = run_contract{.driver = std::string{driver_name},
-                             .vmm_version = vmm_version,
-                             .machine = x.type,
-                             .accelerator = x.accelerator,
-                             .cpu = x.cpu,
-                             .memory_bytes = x.memory_bytes,
-                             .vcpus = x.vcpus};
-  auto add = [&result](std::string_view key, std::string_view value) {
-    if (!value.empty())
-      result.arguments.push_back(fmt::format("{}={}", key, value));
-  };
-  add("kernel", x.kernel);
-  add("kernel_sha256", x.kernel_hash);
-  add("initrd", x.initrd);
-  add("initrd_sha256", x.initrd_hash);
-  add("append", x.append);
-  add("memory_block", x.memory_block);
-  add("debug_console", x.debug_console ? "on" : "");
-  add("guest_agent", x.agent ? "on" : "");
-  if (x.network != network_mode::none)
-    add("network", schema::name_of(x.network));
-  for (const auto& rule : x.egress)
-    add("egress", rule);
-  for (const auto& disk : x.disks)
-    add("disk", fmt::format("{}:{}:{}", disk.format,
-                            disk.readonly ? "ro" : "rw", disk.path));
-  for (const auto& stamp : x.disk_stamps)
-    add("disk_stamp", stamp);
-  for (const auto& argument : x.more)
-    result.arguments.push_back("argument=" + argument);
-  return result;
-}
-
-expected<machine> from_contract(const run_contract& contract) {
-  if (contract.driver != driver_name)
-    return fail(ec::unsupported,
-                "snapshot of driver " + contract.driver + ", not of qemu");
-  auto x = machine{};
-  x.type = contract.machine;
-  x.accelerator = contract.accelerator;
-  x.cpu = contract.cpu;
-  x.memory_bytes = contract.memory_bytes;
-  x.vcpus = contract.vcpus;
-  auto reader = argument_reader{x};
-  for (const auto& argument : contract.arguments) {
-    const auto sign = argument.find('=');
-    if (sign == std::string::npos
-        || !reader.take(std::string_view{argument}.substr(0, sign),
-                        argument.substr(sign + 1)))
-      return fail(ec::unsupported,
-                  "unknown in the snapshot's contract: " + argument);
-  }
-  return x;
 }
 
 bool is_same_line(const std::string& version, const std::string& other) {

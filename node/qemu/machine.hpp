@@ -11,6 +11,7 @@
 
 #include "actors/schema/json_text.hpp"
 #include "config/fleet_file.hpp"
+#include "node/qemu/image_chain.hpp"
 #include "node/vmm.hpp"
 
 namespace forkfleet::qemu {
@@ -26,17 +27,15 @@ struct machine {
   uint64_t vcpus = 1;
   std::string memory_block = "mem"; // what QEMU calls the guest's memory
   std::string kernel = {};
-  std::string kernel_hash = {}; // SHA-256 in hex; of the initrd, too
   std::string initrd = {};
-  std::string initrd_hash = {};
   std::string append = {}; // the kernel's whole command line
   bool debug_console = false;
   bool agent = false; // a port for a guest agent
   network_mode network = network_mode::none;
   std::vector<std::string> egress = {}; // what may be reached
   std::vector<config::disk_section> disks = {};
-  std::vector<std::string> disk_stamps = {}; // of the writable disks' bases
-  std::vector<std::string> more = {};        // arguments passed on as they are
+  std::vector<pinned_file> files = {}; // of the host, as they were
+  std::vector<std::string> more = {};  // arguments passed on as they are
 
   friend bool operator==(const machine&, const machine&) = default;
 };
@@ -48,6 +47,9 @@ struct launch {
   /// For each disk the nodes of its layers, the lowest first; none where the
   /// guest sees the file itself.
   std::vector<std::vector<json>> layers = {};
+  /// For each disk the files of its image; empty: it lies over nothing.
+  std::vector<std::vector<image_file>> images = {};
+  std::vector<std::string> confinement = {}; // arguments that keep it in
 };
 
 /// The sockets and files of a VM, in its own directory.
@@ -67,10 +69,18 @@ machine machine_of(const config::sandbox_section& spec,
 /// sockets are named relative to it, which keeps them short.
 std::vector<std::string> command_line(const machine& x, const launch& where);
 
-/// The machine as a contract, and back. `vmm_version` is QEMU's. What an
-/// unknown contract lacks or has too much is unsupported, and named.
+/// The machine as a contract, and back. `vmm_version` is QEMU's. A contract
+/// may be a stranger's: each field is one of those that are known, and may only
+/// hold what a machine of ours has there. unsupported names the first that
+/// does not. What it says of files and of `more` is a word, not a permission.
 run_contract to_contract(const machine& x, const std::string& vmm_version);
 expected<machine> from_contract(const run_contract& contract);
+
+/// The uses of a machine's files: the kernel's, the initrd's, and that of the
+/// file with this number of a disk.
+inline constexpr const char* kernel_use = "kernel";
+inline constexpr const char* initrd_use = "initrd";
+std::string disk_use(std::size_t disk, std::size_t file);
 
 /// Whether a snapshot taken by one QEMU version loads in another: the first
 /// two numbers must be equal.

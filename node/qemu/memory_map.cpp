@@ -92,6 +92,21 @@ bool is_mapped(const std::vector<mapping>& mappings, uint64_t begin,
   return true;
 }
 
+memory_kind kind_of_memory(const std::vector<mapping>& mappings, uint64_t begin,
+                           uint64_t bytes) {
+  auto result = memory_kind::private_anonymous;
+  for (auto next = begin; next < begin + bytes;) {
+    const auto* where = mapping_at(mappings, next);
+    if (!where || !where->is_private)
+      return memory_kind::shared;
+    // A name that a process gives to its own memory.
+    if (!where->path.empty() && !where->path.starts_with("[anon:"))
+      result = memory_kind::private_file;
+    next = where->end;
+  }
+  return result;
+}
+
 namespace {
 
 // Whether the memory at `begin` is as the layout says.

@@ -20,6 +20,9 @@ std::string base_obstacle(const method_facts& facts,
 std::string obstacle_to(method_kind kind, const method_facts& facts,
                         capture_scope scope, const std::string& base_hash) {
   const bool is_diff = scope == capture_scope::changed;
+  if (const auto& missed = facts.missed[static_cast<std::size_t>(kind)];
+      !missed.empty())
+    return missed;
   switch (kind) {
     case method_kind::tracked:
       if (!facts.tracking_obstacle.empty() || !is_diff)
@@ -44,14 +47,15 @@ std::string obstacle_to(method_kind kind, const method_facts& facts,
 std::vector<method_kind> allowed(const method_facts& facts, branch_mode mode,
                                  capture_scope scope) {
   using enum method_kind;
-  if (scope == capture_scope::changed && facts.tracking_obstacle.empty())
+  const bool can_track =
+    facts.tracking_obstacle.empty()
+    && facts.missed[static_cast<std::size_t>(tracked)].empty();
+  if (scope == capture_scope::changed && can_track)
     return {tracked};
   if (scope == capture_scope::changed)
     return {tracked, page_map, background, stopped_copy, stopped_send};
   if (mode == branch_mode::live)
     return {tracked, background};
-  if (mode == branch_mode::full)
-    return {tracked, stopped_copy, stopped_send};
   return {tracked, background, stopped_copy, stopped_send};
 }
 
@@ -76,6 +80,9 @@ std::string_view name_of(method_kind x) {
 expected<method_choice> choose_method(const method_facts& facts,
                                       branch_mode mode, capture_scope scope,
                                       const std::string& base_hash) {
+  if (!facts.refusal.empty())
+    return fail(ec::unsupported,
+                "no snapshot of this VM could be restored: " + facts.refusal);
   auto reason = std::string{};
   for (const auto kind : allowed(facts, mode, scope)) {
     const auto obstacle = obstacle_to(kind, facts, scope, base_hash);

@@ -2,6 +2,8 @@
 // Which capture method a plan gets, and why not a better one. Pure.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -19,6 +21,9 @@ enum class method_kind : uint8_t {
   stopped_send,
 };
 
+/// How many there are.
+inline constexpr std::size_t method_kinds = 5;
+
 /// Their names in reports.
 std::string_view name_of(method_kind x);
 
@@ -29,6 +34,10 @@ struct method_facts {
   std::string background_obstacle = {};
   std::string read_obstacle = {};
   std::string since = {}; // the root hash that changes are known against
+  /// By method_kind: what of this VM it would not capture.
+  std::array<std::string, method_kinds> missed = {};
+  /// Why no snapshot of this VM could be restored, with the remedy.
+  std::string refusal = {};
 };
 
 /// A method, and why none before it.
@@ -38,7 +47,8 @@ struct method_choice {
 };
 
 /// The first method of those that the plan's mode and scope allow, in their
-/// order. unsupported when there is none, with all obstacles.
+/// order. unsupported when there is none, with all obstacles, and when no
+/// snapshot could be restored.
 expected<method_choice> choose_method(const method_facts& facts,
                                       branch_mode mode, capture_scope scope,
                                       const std::string& base_hash);

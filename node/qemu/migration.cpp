@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/qemu/migration.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
+
+#include "actors/bounded_text.hpp"
+#include "node/copy_pace.hpp"
 
 namespace forkfleet::qemu {
 
@@ -38,9 +42,27 @@ status set_capabilities(qmp_client& qmp, bool background,
     .map([](const json&) {});
 }
 
+// An earlier capture that will not have been sent by then is not waited for.
+status check_pace(const qmp_client& qmp, uint64_t first, uint64_t left,
+                  steady_clock::time_point start, deadline_point until) {
+  const auto since = [start](steady_clock::time_point x) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(x - start);
+  };
+  const auto pace = copy_pace{first, since(until)};
+  const auto done = first - left;
+  const auto elapsed = since(steady_clock::now());
+  // Where QEMU does not tell, there is nothing to go by.
+  if (done == 0 || !pace.is_too_slow(done, elapsed))
+    return {};
+  return fail(ec::branch_in_progress,
+              qmp.path() + ": QEMU still sends an earlier capture: "
+                + pace.text(done, elapsed) + "; ask again later");
+}
+
 failure why_it_failed(qmp_client& qmp, deadline_point until) {
   const auto asked = qmp.execute("query-migrate", until);
-  auto reason = asked ? text_member(*asked, "error-desc") : std::string{};
+  auto reason =
+    asked ? bounded_text(text_member(*asked, "error-desc")) : std::string{};
   if (reason.empty())
     reason = "QEMU gives no reason";
   return {ec::vmm_refused, qmp.path() + ": migration failed: " + reason};
@@ -67,6 +89,8 @@ expected<pipe_ends> make_pipe() {
 }
 
 status wait_until_idle(qmp_client& qmp, deadline_point until) {
+  const auto start = steady_clock::now();
+  uint64_t first = 0; // what was left then
   for (;;) {
     const auto asked = qmp.execute("query-migrate", until);
     if (!asked)
@@ -74,6 +98,10 @@ status wait_until_idle(qmp_client& qmp, deadline_point until) {
     const auto state = text_member(*asked, "status");
     if (!is_under_way(state))
       return {};
+    const auto left = number_member(member(*asked, "ram"), "remaining");
+    first = std::max(first, left);
+    if (auto slow = check_pace(qmp, first, left, start, until); !slow)
+      return slow;
     if (steady_clock::now() >= until)
       return fail(ec::deadline_exceeded,
                   qmp.path() + ": an earlier capture is still being drained");

@@ -13,7 +13,6 @@ namespace forkfleet::qemu {
 namespace {
 
 constexpr auto any_length = std::numeric_limits<uint64_t>::max();
-constexpr uint32_t zero_slot = std::numeric_limits<uint32_t>::max();
 constexpr std::array<uint8_t, guest_page_bytes> zero_page{};
 
 } // namespace
@@ -21,7 +20,7 @@ constexpr std::array<uint8_t, guest_page_bytes> zero_page{};
 expected<page_buffer> page_buffer::make(arena_pool& arenas,
                                         uint64_t memory_bytes,
                                         uint64_t ready_bytes) {
-  auto taken = arenas.take(memory_bytes + ready_bytes, ready_bytes);
+  auto taken = arenas.take(memory_bytes, std::min(memory_bytes, ready_bytes));
   if (!taken)
     return tl::unexpected(taken.error());
   return page_buffer{arenas, std::move(*taken), memory_bytes};
@@ -30,6 +29,7 @@ expected<page_buffer> page_buffer::make(arena_pool& arenas,
 page_buffer::page_buffer(arena_pool& arenas, std::unique_ptr<arena> memory,
                          uint64_t memory_bytes)
   : arenas_{&arenas}, arena_{std::move(memory)}, held_{memory_bytes},
+    zeros_{memory_bytes}, placed_{memory_bytes},
     slots_(static_cast<std::size_t>(memory_bytes / guest_page_bytes)) {}
 
 page_buffer::~page_buffer() {
@@ -37,35 +37,46 @@ page_buffer::~page_buffer() {
     arenas_->give_back(std::move(arena_));
 }
 
-uint64_t page_buffer::ready_bytes() const {
+bool page_buffer::is_ready_for(const page_set& pages) const {
+  auto fresh = pages;
+  fresh.remove(placed_);
   const auto ready = arena_->ready_bytes();
-  return ready > used_ ? ready - used_ : 0;
+  return fresh.bytes() <= (ready > used_ ? ready - used_ : 0) / 2;
+}
+
+// There are as many slots as pages: it cannot run out of them.
+uint32_t page_buffer::slot_of(uint64_t page) {
+  const auto address = page * guest_page_bytes;
+  if (!placed_.has(address)) {
+    placed_.add({address, address + guest_page_bytes});
+    slots_[page] = static_cast<uint32_t>(used_ / guest_page_bytes);
+    used_ += guest_page_bytes;
+  }
+  return slots_[page];
 }
 
 std::span<uint8_t> page_buffer::add(memory_range pages) {
-  if (pages.bytes() > arena_->bytes().size() - used_)
-    return {};
-  auto slot = static_cast<uint32_t>(used_ / guest_page_bytes);
-  for (auto page = pages.begin / guest_page_bytes;
-       page < pages.end / guest_page_bytes; ++page)
-    slots_[page] = slot++;
-  const auto room = arena_->bytes().subspan(used_, pages.bytes());
-  used_ += pages.bytes();
-  held_.add(pages);
-  return room;
+  const auto first = pages.begin / guest_page_bytes;
+  const auto end = pages.end / guest_page_bytes;
+  const auto slot = slot_of(first);
+  auto next = first + 1;
+  while (next < end && slot_of(next) == slot + (next - first))
+    ++next;
+  const auto taken = memory_range{pages.begin, next * guest_page_bytes};
+  held_.add(taken);
+  zeros_.remove(taken);
+  return arena_->bytes().subspan(slot * guest_page_bytes, taken.bytes());
 }
 
 void page_buffer::add_zeros(memory_range pages) {
-  for (auto page = pages.begin / guest_page_bytes;
-       page < pages.end / guest_page_bytes; ++page)
-    slots_[page] = zero_slot;
   held_.add(pages);
+  zeros_.add(pages);
 }
 
 std::span<const uint8_t> page_buffer::page_at(uint64_t address) const {
-  const auto slot = slots_[address / guest_page_bytes];
-  if (slot == zero_slot)
+  if (zeros_.has(address))
     return zero_page;
+  const auto slot = slots_[address / guest_page_bytes];
   return arena_->bytes().subspan(slot * guest_page_bytes, guest_page_bytes);
 }
 

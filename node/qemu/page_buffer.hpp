@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copies of a guest's pages in memory: where they go while the guest stands,
-// and what is small enough before that. The newest copy of a page counts.
+// and what is small enough before that. The newest copy of a page counts, and
+// takes the place of the one before.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +15,11 @@
 
 namespace forkfleet::qemu {
 
-/// The pages of one capture. Nothing here touches storage but `write_to`.
+/// The pages of one capture, each at most once: never more than the guest's
+/// memory. Nothing here touches storage but `write_to`.
 class page_buffer {
 public:
-  /// Takes an arena that is as large as the guest's memory and more, of which
+  /// Takes an arena that is as large as the guest's memory, of which
   /// `ready_bytes` are there at once; the rest comes when it is needed, more
   /// slowly. io_failed when the host has too little memory.
   static expected<page_buffer> make(arena_pool& arenas, uint64_t memory_bytes,
@@ -26,11 +28,13 @@ public:
   page_buffer(page_buffer&&) noexcept = default;
   page_buffer& operator=(page_buffer&&) noexcept = default;
 
-  /// How much more is taken without any page of it being made first.
-  uint64_t ready_bytes() const;
+  /// Whether a new copy of these pages, and as many more, find room of which
+  /// no page has to be made first.
+  bool is_ready_for(const page_set& pages) const;
 
-  /// Room for a new copy of these pages; the caller fills it. Empty when the
-  /// arena is full.
+  /// Room for a new copy of the first of these pages, of as many as lie
+  /// together in the buffer: at least one. The caller fills it, and asks again
+  /// for the rest.
   std::span<uint8_t> add(memory_range pages);
 
   /// These pages hold zeros.
@@ -57,13 +61,16 @@ private:
   page_buffer(arena_pool& arenas, std::unique_ptr<arena> memory,
               uint64_t memory_bytes);
 
+  uint32_t slot_of(uint64_t page);
   std::span<const uint8_t> page_at(uint64_t address) const;
 
   arena_pool* arenas_;
   std::unique_ptr<arena> arena_;
   uint64_t used_ = 0;
   page_set held_;
-  std::vector<uint32_t> slots_; // by page: where its newest copy lies
+  page_set zeros_;              // of those that are held
+  page_set placed_;             // they have a slot, held or not
+  std::vector<uint32_t> slots_; // by page: where its copy lies
 };
 
 } // namespace forkfleet::qemu

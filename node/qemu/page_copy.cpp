@@ -13,9 +13,6 @@ namespace {
 
 constexpr std::size_t parts_max = 512;
 
-// A copy to the sink goes through so much memory at a time.
-constexpr uint64_t stage_bytes = 1ull << 20;
-
 status write_parts(std::span<const memory_range> parts, byte_view bytes,
                    bool tells_zeros, page_writer& writer) {
   for (const auto& part : parts)
@@ -37,20 +34,19 @@ status copy_pages(const guest_memory& memory, const page_set& pages,
                   page_buffer& buffer) {
   constexpr auto any_length = std::numeric_limits<uint64_t>::max();
   auto parts = std::array<memory_range, parts_max>{};
+  auto rooms = std::array<std::span<uint8_t>, parts_max>{};
   for (auto run = pages.next(0, any_length); run.begin < run.end;) {
     std::size_t count = 0;
-    auto room = std::span<uint8_t>{};
-    for (; run.begin < run.end && count < parts.size();
-         run = pages.next(run.end, any_length)) {
-      const auto more = buffer.add(run);
-      if (more.empty())
-        return fail(ec::io_failed, "no memory is left for captured pages");
-      // Room follows on room, so that all parts are read in one go.
-      room = {count == 0 ? more.data() : room.data(),
-              room.size() + more.size()};
-      parts[count++] = run;
+    while (run.begin < run.end && count < parts.size()) {
+      rooms[count] = buffer.add(run);
+      parts[count] = {run.begin, run.begin + rooms[count].size()};
+      run.begin = parts[count++].end;
+      if (run.begin == run.end)
+        run = pages.next(run.end, any_length);
     }
-    if (auto done = memory.read(std::span{parts}.first(count), room); !done)
+    if (auto done = memory.read(std::span{parts}.first(count),
+                                std::span{rooms}.first(count));
+        !done)
       return done;
   }
   return {};
@@ -60,21 +56,24 @@ status copy_pages(const guest_memory& memory, const page_set& pages,
                   page_buffer& buffer, memory_sink& sink, bool tells_zeros,
                   const std::function<status()>& goes_on) {
   auto writer = page_writer{sink};
-  auto bytes = std::vector<uint8_t>(stage_bytes);
+  auto bytes = std::vector<uint8_t>(copy_stage_bytes);
   auto parts = std::vector<memory_range>{};
-  for (auto run = pages.next(0, stage_bytes); run.begin < run.end;) {
+  auto rooms = std::vector<std::span<uint8_t>>{};
+  for (auto run = pages.next(0, copy_stage_bytes); run.begin < run.end;) {
     if (auto going = goes_on(); !going)
       return going;
     parts.clear();
+    rooms.clear();
     uint64_t size = 0;
-    for (; run.begin < run.end && size + run.bytes() <= stage_bytes
+    for (; run.begin < run.end && size + run.bytes() <= copy_stage_bytes
            && parts.size() < parts_max;
-         run = pages.next(run.end, stage_bytes)) {
+         run = pages.next(run.end, copy_stage_bytes)) {
       parts.push_back(run);
+      rooms.push_back(std::span{bytes}.subspan(size, run.bytes()));
       size += run.bytes();
       buffer.forget(run);
     }
-    if (auto done = memory.read(parts, bytes); !done)
+    if (auto done = memory.read(parts, rooms); !done)
       return done;
     if (auto done = write_parts(parts, bytes, tells_zeros, writer); !done)
       return done;

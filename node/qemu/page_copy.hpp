@@ -12,9 +12,11 @@
 
 namespace forkfleet::qemu {
 
+/// What a copy to a sink takes at once, and `goes_on` is asked before.
+inline constexpr uint64_t copy_stage_bytes = 1ull << 20;
+
 /// Copies them into the buffer. Also right in the pause: allocates nothing,
-/// and touches no storage. io_failed when they cannot be read or the buffer is
-/// full.
+/// and touches no storage. io_failed when they cannot be read.
 status copy_pages(const guest_memory& memory, const page_set& pages,
                   page_buffer& buffer);
 

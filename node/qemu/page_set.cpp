@@ -34,6 +34,11 @@ void page_set::add(const page_set& other) {
     words_[i] |= other.words_[i];
 }
 
+void page_set::remove(const page_set& other) {
+  for (std::size_t i = 0; i < words_.size(); ++i)
+    words_[i] &= ~other.words_[i];
+}
+
 bool page_set::has(uint64_t address) const {
   const auto page = address / guest_page_bytes;
   return (words_[page / bits] >> (page % bits) & 1) != 0;

@@ -19,8 +19,9 @@ public:
   void remove(memory_range range);
   void clear();
 
-  /// Adds the pages of another set of the same memory.
+  /// Adds and removes the pages of another set of the same memory.
   void add(const page_set& other);
+  void remove(const page_set& other);
 
   bool has(uint64_t address) const;
 

@@ -71,11 +71,17 @@ status gated_sink::when_open(Action action) {
 }
 
 status gated_sink::data_page(uint64_t address, byte_view page) {
-  return when_open([&] { return memory_.page(address, page); });
+  return when_open([&] {
+    memory_bytes_ += page.size();
+    return memory_.page(address, page);
+  });
 }
 
 status gated_sink::zero_page(uint64_t address) {
-  return when_open([&] { return memory_.zero(address); });
+  return when_open([&] {
+    memory_bytes_ += guest_page_bytes;
+    return memory_.zero(address);
+  });
 }
 
 status gated_sink::device_state(byte_view bytes) {
@@ -97,6 +103,11 @@ void gated_sink::abandon() {
   const auto lock = std::lock_guard{mutex_};
   gate_ = gate::abandoned;
   changed_.notify_all();
+}
+
+uint64_t gated_sink::memory_bytes() const {
+  const auto lock = std::lock_guard{mutex_};
+  return memory_bytes_;
 }
 
 uint64_t gated_sink::vmstate_bytes_written() const {

@@ -71,6 +71,9 @@ public:
 
   uint64_t vmstate_bytes_written() const;
 
+  /// How much of the memory has come so far.
+  uint64_t memory_bytes() const;
+
 private:
   template <class Action>
   status when_open(Action action);
@@ -81,6 +84,7 @@ private:
   gate gate_ = gate::closed;
   page_writer memory_;
   tail_writer vmstate_;
+  uint64_t memory_bytes_ = 0;
 };
 
 } // namespace forkfleet::qemu

@@ -19,6 +19,9 @@ constexpr uint64_t found_bytes_small = 256u << 10;
 constexpr auto stop_time = std::chrono::microseconds{300};
 
 constexpr uint64_t passes_unasked_max = 6;
+
+// Pauses that the floor is the median of.
+constexpr std::size_t floors_max = 9;
 constexpr uint64_t passes_max = 64;
 
 template <class T>
@@ -56,7 +59,18 @@ void pause_model::copied(uint64_t bytes, microseconds took) {
 
 void pause_model::paused(microseconds pause, uint64_t residual_bytes) {
   const auto rest = pause - scan_ - copy_time(residual_bytes);
-  floor_ = smoothed(floor_, std::max(rest, microseconds{0}));
+  floors_.push_back(std::max(rest, microseconds{0}));
+  if (floors_.size() > floors_max)
+    floors_.pop_front();
+}
+
+pause_model::microseconds pause_model::floor() const {
+  if (floors_.empty())
+    return assumed_floor_;
+  auto all = floors_;
+  const auto middle = all.begin() + static_cast<int64_t>(all.size() / 2);
+  std::ranges::nth_element(all, middle);
+  return *middle;
 }
 
 pause_model::microseconds pause_model::copy_time(uint64_t bytes) const {
@@ -77,16 +91,25 @@ uint64_t pause_model::residual_bytes() const {
 
 capture_forecast pause_model::forecast() const {
   const auto residual = residual_bytes();
-  return {.pause = floor_ + scan_ + copy_time(residual),
+  return {.pause = floor() + scan_ + copy_time(residual),
           .residual_bytes = residual,
           .dirty_bytes_per_second = dirty_bytes_per_second_,
           .passes = passes_,
           .can_refine = passes_ < passes_max
-                        && (passes_ < 2 || found_ * 10 < found_before_ * 9)};
+                        && (passes_ < 2 || found_ * 10 < found_before_ * 9),
+          .converges = !is_outrun()};
 }
 
-capture_forecast pause_model::forecast_of(uint64_t bytes) const {
-  return {.pause = floor_ + copy_time(bytes), .residual_bytes = bytes};
+bool pause_model::rests_on_pauses() const {
+  return !floors_.empty() && floor() * 2 > forecast().pause;
+}
+
+// The guest writes about as fast as memory is copied: the passes do not shrink
+// what is left.
+bool pause_model::is_outrun() const {
+  return passes_ >= 2 && found_ > found_bytes_small
+         && dirty_bytes_per_second_ * 10 >= copy_bytes_per_second_ * 8
+         && found_ * 10 >= found_before_ * 7;
 }
 
 bool pause_model::is_settled() const {

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 
 #include "node/vmm.hpp"
 
@@ -29,11 +30,16 @@ public:
   /// A pause ended, in which so much was copied.
   void paused(microseconds pause, uint64_t residual_bytes);
 
+  /// What stop, device state and resume take, as long as this VM has had no
+  /// pause of its own.
+  void assume_floor(microseconds floor) { assumed_floor_ = floor; }
+
   /// What a pause would be now.
   capture_forecast forecast() const;
 
-  /// What one is in which so much is copied, without any pass before it.
-  capture_forecast forecast_of(uint64_t bytes) const;
+  /// Whether the forecast is mostly what earlier pauses took, and not what was
+  /// measured of this capture.
+  bool rests_on_pauses() const;
 
   /// Whether another pass is worth its time when nobody asks for more than
   /// the shortest pause without long waits.
@@ -41,9 +47,15 @@ public:
 
 private:
   uint64_t residual_bytes() const;
+  bool is_outrun() const;
   microseconds copy_time(uint64_t bytes) const;
 
-  microseconds floor_{1000}; // stop, device state and resume
+  /// Stop, device state and resume: the median of the newest pauses, so that
+  /// one that the host disturbed does not count.
+  microseconds floor() const;
+
+  microseconds assumed_floor_{1000};
+  std::deque<microseconds> floors_ = {};
   microseconds scan_{300};
   uint64_t copy_bytes_per_second_ = 2ull << 30;
   uint64_t dirty_bytes_per_second_ = 0;

@@ -7,6 +7,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
+#include <optional>
+#include <poll.h>
 #include <spawn.h>
 #include <sstream>
 #include <sys/syscall.h>
@@ -15,7 +17,6 @@
 
 #include <fmt/format.h>
 
-#include "actors/durable_file.hpp"
 #include "node/qemu/unix_socket.hpp"
 
 namespace forkfleet::qemu {
@@ -26,20 +27,67 @@ using std::chrono::steady_clock;
 
 constexpr std::size_t message_bytes_max = 4096;
 
-uint64_t start_ticks_of(pid_t pid) {
-  const auto stat = read_small_file(fmt::format("/proc/{}/stat", pid));
-  if (!stat)
-    return 0;
-  // The command's name may hold anything, also blanks and parentheses.
-  const auto name_end = stat->rfind(')');
+constexpr int poll_again_ms = 20;
+constexpr int child_poll_ms = 2;
+
+/// A text of /proc, or errno.
+tl::expected<std::string, int> read_proc(pid_t pid, const char* name) {
+  const auto path = fmt::format("/proc/{}/{}", pid, name);
+  const auto file = unique_fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!file)
+    return tl::unexpected<int>(errno);
+  auto text = std::string{};
+  auto room = std::array<char, 1024>{};
+  for (;;) {
+    const auto got = ::read(file.get(), room.data(), room.size());
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return tl::unexpected<int>(errno);
+    if (got == 0)
+      return text;
+    text.append(room.data(), static_cast<std::size_t>(got));
+  }
+}
+
+/// What stands behind the command's name, which may hold anything, also
+/// blanks and parentheses.
+tl::expected<std::string, int> stat_fields(pid_t pid) {
+  auto text = read_proc(pid, "stat");
+  if (!text)
+    return text;
+  const auto name_end = text->rfind(')');
   if (name_end == std::string::npos)
-    return 0;
-  auto fields = std::istringstream{stat->substr(name_end + 1)};
+    return tl::unexpected<int>(EILSEQ);
+  return text->substr(name_end + 1);
+}
+
+/// When it started; errno when that could not be read.
+tl::expected<uint64_t, int> start_ticks_of(pid_t pid) {
+  const auto text = stat_fields(pid);
+  if (!text)
+    return tl::unexpected<int>(text.error());
+  auto fields = std::istringstream{*text};
   auto field = std::string{};
   constexpr int fields_to_start_time = 20;
   for (int i = 0; i < fields_to_start_time; ++i)
-    fields >> field;
-  return std::strtoull(field.c_str(), nullptr, 10);
+    if (!(fields >> field))
+      return tl::unexpected<int>(EILSEQ);
+  const auto ticks = std::strtoull(field.c_str(), nullptr, 10);
+  if (ticks == 0)
+    return tl::unexpected<int>(EILSEQ);
+  return ticks;
+}
+
+/// What poll says of a pidfd within `milliseconds`; an error says nothing.
+liveness poll_pidfd(int pidfd, int milliseconds) {
+  auto entry = pollfd{.fd = pidfd, .events = POLLIN, .revents = 0};
+  const int ready = ::poll(&entry, 1, milliseconds);
+  if (ready < 0 || pidfd < 0)
+    return liveness::unknown;
+  if (ready == 0)
+    return liveness::runs;
+  return (entry.revents & POLLIN) != 0 ? liveness::ended : liveness::unknown;
 }
 
 std::vector<char*> pointers(const std::vector<std::string>& argv) {
@@ -80,6 +128,26 @@ struct spawn_settings {
   }
 };
 
+// The status of a child that ended before `until`; none, and killed, when it
+// did not. Needs no descriptor: a child that was not waited for keeps its pid.
+std::optional<int> await_child(pid_t pid, deadline_point until) {
+  bool in_time = true;
+  int code = 0;
+  for (;;) {
+    const auto got = ::waitpid(pid, &code, in_time ? WNOHANG : 0);
+    if (got == pid)
+      return in_time ? std::optional{code} : std::nullopt;
+    if (got < 0 && errno != EINTR)
+      return std::nullopt;
+    if (in_time && steady_clock::now() >= until) {
+      in_time = false;
+      ::kill(pid, SIGKILL);
+    } else if (got == 0) {
+      ::poll(nullptr, 0, child_poll_ms);
+    }
+  }
+}
+
 // What comes out of `fd` until its end or `until`.
 std::string read_message(int fd, deadline_point until) {
   auto text = std::string{};
@@ -98,9 +166,27 @@ std::string read_message(int fd, deadline_point until) {
 
 } // namespace
 
+process_look process_look::running(unique_fd pidfd) {
+  return {liveness::runs, std::move(pidfd), {}};
+}
+
+process_look process_look::gone(pid_t pid) {
+  return {liveness::ended, {}, fmt::format("process {} has ended", pid)};
+}
+
+process_look process_look::not_known(std::string why) {
+  return {liveness::unknown, {}, std::move(why)};
+}
+
+failure process_look::error() const {
+  if (has_ended())
+    return {ec::vmm_gone, why_};
+  return {ec::vmm_unreachable, "whether it runs is not known: " + why_};
+}
+
 process_id identify(pid_t pid) {
-  const auto ticks = pid > 0 ? start_ticks_of(pid) : 0;
-  return ticks > 0 ? process_id{pid, ticks} : process_id{};
+  const auto ticks = pid > 0 ? start_ticks_of(pid) : tl::unexpected<int>(ESRCH);
+  return ticks ? process_id{pid, *ticks} : process_id{};
 }
 
 // glibc 2.36 declares these calls without C linkage.
@@ -112,27 +198,51 @@ void send_signal(int pidfd, int signal) noexcept {
   ::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0);
 }
 
-expected<unique_fd> open_process(const process_id& id) {
-  auto gone = [&id] {
-    return fail(ec::vmm_gone, fmt::format("process {} has ended", id.pid));
-  };
-  if (id.pid <= 0)
-    return fail(ec::vmm_gone, "its process is not known");
+process_look find_process(const process_id& id) {
+  if (id.pid <= 0 || id.start_ticks == 0)
+    return process_look::not_known("its process was never told");
   auto pidfd = open_pid(id.pid);
-  if (!pidfd)
-    return gone();
+  const int open_error = errno;
+  if (!pidfd) {
+    // Signal 0 needs no descriptor; none may be left.
+    if (open_error == ESRCH || (::kill(id.pid, 0) != 0 && errno == ESRCH))
+      return process_look::gone(id.pid);
+    return process_look::not_known(
+      errno_failure(open_error, fmt::format("process {}", id.pid)).message);
+  }
   // The pid is pinned by the descriptor from here on: compare after.
-  if (identify(id.pid) != id || has_ended(pidfd.get()))
-    return gone();
-  return pidfd;
+  const auto ticks = start_ticks_of(id.pid);
+  if (poll_pidfd(pidfd.get(), 0) == liveness::ended)
+    return process_look::gone(id.pid);
+  if (!ticks)
+    return process_look::not_known(
+      errno_failure(ticks.error(), fmt::format("/proc/{}/stat", id.pid))
+        .message);
+  if (*ticks != id.start_ticks)
+    return process_look::gone(id.pid);
+  return process_look::running(std::move(pidfd));
 }
 
 bool has_ended(int pidfd) {
-  return wait_readable(pidfd, steady_clock::now());
+  return poll_pidfd(pidfd, 0) == liveness::ended;
 }
 
 bool wait_for_end(int pidfd, deadline_point until) {
-  return wait_readable(pidfd, until);
+  for (;;) {
+    const int left = milliseconds_until(until);
+    const auto seen = poll_pidfd(pidfd, left);
+    if (seen == liveness::ended)
+      return true;
+    if (steady_clock::now() >= until)
+      return false;
+    if (seen == liveness::unknown)
+      ::poll(nullptr, 0, std::min(left, poll_again_ms));
+  }
+}
+
+char state_letter(pid_t pid) {
+  const auto text = stat_fields(pid);
+  return text && text->size() > 1 ? (*text)[1] : '?';
 }
 
 status end_process(int pidfd, std::chrono::milliseconds patience,
@@ -161,14 +271,10 @@ status run_to_end(const std::vector<std::string>& argv, deadline_point until) {
   if (error != 0)
     return tl::unexpected(errno_failure(error, argv.front()));
   writer.reset();
-  const auto pidfd = open_pid(pid);
   const auto text = read_message(reader.get(), until);
-  const bool in_time = wait_for_end(pidfd.get(), until);
-  if (!in_time)
-    send_signal(pidfd.get(), SIGKILL);
-  int code = 0;
-  while (::waitpid(pid, &code, 0) < 0 && errno == EINTR)
-    continue;
+  const auto end = await_child(pid, until);
+  const bool in_time = end.has_value();
+  const int code = end.value_or(0);
   if (!in_time)
     return fail(ec::deadline_exceeded, argv.front() + " did not get ready");
   if (!WIFEXITED(code) || WEXITSTATUS(code) != 0)

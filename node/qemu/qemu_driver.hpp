@@ -38,6 +38,7 @@ public:
                           deadline_point until) override;
   expected<vmm_ptr> adopt(const start_plan& plan,
                           deadline_point until) override;
+  status clear(const std::string& directory, deadline_point until) override;
 
 private:
   struct shared;

@@ -9,6 +9,8 @@
 
 #include "node/qemu/disk_space.hpp"
 #include "node/qemu/guest_status.hpp"
+#include "node/qemu/keeper_watch.hpp"
+#include "node/qemu/vm_end.hpp"
 #include "node/qemu/vm_record.hpp"
 
 namespace forkfleet::qemu {
@@ -17,12 +19,14 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// The keeper steps in when we did not within the pause's own limit.
-constexpr auto lease_slack = std::chrono::milliseconds{250};
 constexpr auto keeper_patience = std::chrono::seconds{2};
 constexpr auto quit_patience = std::chrono::seconds{2};
 constexpr auto term_patience = std::chrono::seconds{2};
 constexpr int resume_interval_ms = 2;
+
+// After a background snapshot that was too slow, so many branches less one take
+// another way.
+constexpr int slow_branches_max = 4;
 
 // So long an estimate may rest on what the last look found.
 constexpr auto look_age_max = std::chrono::seconds{1};
@@ -33,14 +37,18 @@ memory_place place_of(const qemu_vmm_parts& x) {
           .path = x.memory_path,
           .begin = x.memory_begin,
           .origin = x.origin,
-          .attached = x.attached};
+          .attached = x.attached,
+          .survey = {.memory_block = x.memory_block,
+                     .child_arguments = x.child_arguments,
+                     .attached = x.attached}};
 }
 
 } // namespace
 
 qemu_vmm::qemu_vmm(qemu_vmm_parts parts)
   : parts_{std::move(parts)}, tracking_{place_of(parts_)},
-    layers_{*parts_.qmp, parts_.has_layers ? parts_.directory : ""} {}
+    layers_{*parts_.qmp, parts_.has_layers ? parts_.directory : ""},
+    pauses_{parts_.pauses} {}
 
 qemu_vmm::~qemu_vmm() {
   abandon();
@@ -49,8 +57,15 @@ qemu_vmm::~qemu_vmm() {
 expected<vmm_capabilities> qemu_vmm::capabilities(deadline_point until) {
   if (auto looked = look(until); !looked)
     return tl::unexpected(looked.error());
+  // The guest may have become quieter since.
+  if (slow_branches_ > 0)
+    --slow_branches_;
   const auto facts = qemu_vmm::facts();
   const bool is_tracked = facts.tracking_obstacle.empty();
+  if (!facts.refusal.empty())
+    return vmm_capabilities{.full_obstacle = facts.refusal,
+                            .diff_obstacle = facts.refusal,
+                            .live_obstacle = facts.refusal};
   auto result = vmm_capabilities{
     .full = true,
     .diff = true,
@@ -85,8 +100,17 @@ vmm_health qemu_vmm::health(deadline_point until) {
     trouble_ = why.message;
     return why ? see_to_space(until) : health_of(*state);
   }
-  return state.error().code == ec::vmm_gone ? vmm_health::gone
-                                            : vmm_health::stuck;
+  if (state.error().code != ec::vmm_gone)
+    return vmm_health::stuck;
+  // The keeper writes down how it ended, and leaves.
+  if (parts_.keeper)
+    static_cast<void>(
+      parts_.keeper->wait_for_end(steady_clock::now() + keeper_patience)
+        .has_value());
+  trouble_ = describe_end({.shutdown = parts_.qmp->shutdown(),
+                           .directory = parts_.directory,
+                           .process = parts_.qmp->process()});
+  return vmm_health::gone;
 }
 
 // disk_full when the guest stands because its layers found no space; none for
@@ -137,7 +161,9 @@ expected<capture_forecast> qemu_vmm::prepare(const capture_plan& plan,
     return tl::unexpected(ready.error());
   if (auto ready = layers_.prepare(plan.is_cancelled, until); !ready)
     return tl::unexpected(ready.error());
-  ensure_keeper(until);
+  if (auto kept = see_to_keeper(parts_.keeper, parts_.replacement, warnings_);
+      !kept)
+    return tl::unexpected(kept.error());
   if (auto looked = look(until); !looked)
     return tl::unexpected(looked.error());
   auto choice =
@@ -145,6 +171,7 @@ expected<capture_forecast> qemu_vmm::prepare(const capture_plan& plan,
   if (!choice)
     return tl::unexpected(choice.error());
   reason_ = std::move(choice->reason);
+  used_ = choice->kind;
   method_ = make_method(choice->kind);
   if (auto prepared = method_->prepare(plan, until); !prepared) {
     abandon();
@@ -182,25 +209,10 @@ method_facts qemu_vmm::facts() const {
   if (parts_.has_layers && result.background_obstacle.empty())
     result.background_obstacle =
       "its writable disks are frozen while the guest stands";
+  if (slow_branches_ > 0 && result.background_obstacle.empty())
+    result.background_obstacle =
+      "QEMU was too slow to send the memory of the last one";
   return result;
-}
-
-// A keeper that is gone is replaced by one that only guards. Without any the
-// branch goes on, and its report says so.
-void qemu_vmm::ensure_keeper(deadline_point until) {
-  if (parts_.keeper && parts_.keeper->is_alive())
-    return;
-  parts_.keeper.reset();
-  auto started = start_keeper(parts_.replacement, until);
-  auto linked =
-    started
-      ? keeper_link::connect(parts_.directory + "/" + keeper_socket, until)
-      : tl::unexpected(started.error());
-  if (linked)
-    parts_.keeper.emplace(std::move(*linked));
-  else
-    warnings_.push_back("no keeper guards this VM: "
-                        + to_string(linked.error()));
 }
 
 capture_context qemu_vmm::context() {
@@ -208,12 +220,14 @@ capture_context qemu_vmm::context() {
           .keeper = parts_.keeper ? &*parts_.keeper : nullptr,
           .arenas = *parts_.arenas,
           .model = model_,
+          .pauses = pauses_,
           .tracker = tracking_.tracker(),
           .warnings = warnings_,
           .memory_bytes = parts_.contract.memory_bytes,
           .memory_block = parts_.memory_block,
           .memory_path = parts_.memory_path,
-          .memory_begin = parts_.memory_begin,
+          .memory_begin = tracking_.memory_begin(),
+          .takes_input = tracking_.takes_input(),
           .machine_type = parts_.contract.machine};
 }
 
@@ -234,13 +248,13 @@ std::unique_ptr<capture_method> qemu_vmm::make_method(method_kind kind) {
 }
 
 status qemu_vmm::pause(deadline_point until) {
+  stood_ = std::chrono::microseconds{0};
   if (!method_)
     return fail(ec::invalid_request, "pause without prepare");
-  if (parts_.keeper) {
-    has_lease_ = true;
-    if (auto armed = parts_.keeper->lease(pause_max_ + lease_slack); !armed)
-      return armed;
-  }
+  pauses_.begin();
+  if (parts_.keeper)
+    if (auto begun = lease_.begin(*parts_.keeper, pause_max_); !begun)
+      return begun;
   return method_->pause(until);
 }
 
@@ -254,11 +268,11 @@ status qemu_vmm::capture(deadline_point until) {
 
 status qemu_vmm::resume(deadline_point until) {
   auto done = run_guest(until);
-  if (method_)
+  if (method_) {
     method_->resumed();
-  // While the guest is not seen to run the keeper must not rest either.
-  if (done)
-    end_lease();
+    stood_ = method_->stood();
+  }
+  lease_.end(parts_.keeper ? &*parts_.keeper : nullptr, done, warnings_);
   return done;
 }
 
@@ -291,27 +305,24 @@ status qemu_vmm::run_guest(deadline_point until) {
   return fail(ec::guest_stuck, "could not resume: " + last.message);
 }
 
-void qemu_vmm::end_lease() {
-  if (!std::exchange(has_lease_, false) || !parts_.keeper)
-    return;
-  const auto in_time =
-    parts_.keeper->resumed(steady_clock::now() + keeper_patience);
-  if (!in_time)
-    warnings_.push_back("the keeper does not answer: "
-                        + to_string(in_time.error()));
-  else if (!*in_time)
-    warnings_.push_back("the pause was longer than its limit; the keeper has "
-                        "resumed the guest");
-}
-
 expected<capture_result> qemu_vmm::drain(deadline_point until) {
   if (!method_)
     return fail(ec::invalid_request, "drain without prepare");
   auto result = method_->drain(until);
+  // What came and went between the two looks was not there in the pause.
+  if (result)
+    if (auto same = tracking_.look_again(*parts_.qmp, used_, until); !same)
+      return tl::unexpected(same.error());
+  if (!result && result.error().code == ec::deadline_exceeded
+      && method_->resumes_itself())
+    slow_branches_ = slow_branches_max;
   if (result) {
     result->warnings = warnings_;
     result->reason = reason_;
-    result->disks = layers_.take();
+    auto disks = layers_.take();
+    if (!disks)
+      return tl::unexpected(disks.error());
+    result->disks = std::move(*disks);
     drained_by_tracker_ = method_->is_tracked();
     method_.reset();
   }
@@ -341,24 +352,25 @@ status qemu_vmm::stop(deadline_point until) {
 }
 
 status qemu_vmm::end_vm(deadline_point until) {
-  const auto process = process_id{parts_.qmp->process()};
-  const auto pidfd = open_process(process);
-  if (!pidfd) {
-    remove_vm_record(parts_.directory);
-    if (parts_.keeper)
-      parts_.keeper->wait_for_end(steady_clock::now() + keeper_patience);
-    return {};
-  }
+  const auto process = find_process(parts_.qmp->process());
+  if (process.state() == liveness::unknown)
+    return tl::unexpected(process.error());
   const auto quit_until =
     std::min(until, deadline_point{steady_clock::now() + quit_patience});
-  const bool asked = parts_.qmp->ensure_connected(quit_until)
-                     && parts_.qmp->execute("quit", quit_until).has_value();
-  if (!asked || !wait_for_end(pidfd->get(), quit_until))
-    if (auto ended = end_process(pidfd->get(), term_patience, until); !ended)
-      return ended;
+  if (process.runs()) {
+    const bool asked = parts_.qmp->ensure_connected(quit_until)
+                       && parts_.qmp->execute("quit", quit_until).has_value();
+    if (!asked || !wait_for_end(process.pidfd(), quit_until))
+      if (auto ended = end_process(process.pidfd(), term_patience, until);
+          !ended)
+        return ended;
+  }
   remove_vm_record(parts_.directory);
+  // One that hangs writes nothing to the directory; it leaves with its VM.
   if (parts_.keeper)
-    parts_.keeper->wait_for_end(steady_clock::now() + keeper_patience);
+    static_cast<void>(
+      parts_.keeper->wait_for_end(steady_clock::now() + keeper_patience)
+        .has_value());
   return {};
 }
 

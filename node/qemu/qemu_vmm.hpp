@@ -12,9 +12,11 @@
 #include "node/qemu/capture_method.hpp"
 #include "node/qemu/disk_layers.hpp"
 #include "node/qemu/keeper_link.hpp"
+#include "node/qemu/pause_lease.hpp"
 #include "node/qemu/pause_model.hpp"
 #include "node/qemu/qmp_client.hpp"
 #include "node/qemu/vm_tracking.hpp"
+#include "node/vm_pauses.hpp"
 #include "node/vmm.hpp"
 
 namespace forkfleet::qemu {
@@ -25,6 +27,7 @@ struct qemu_vmm_parts {
   std::optional<keeper_link> keeper = {};
   keeper_command replacement = {}; // starts another when that one is gone
   std::shared_ptr<arena_pool> arenas = {};
+  host_pauses_ptr pauses = {}; // may be null
   std::string directory = {};
   run_contract contract = {};
   std::string memory_block = {}; // empty: the one block of the memory's size
@@ -32,7 +35,8 @@ struct qemu_vmm_parts {
   uint64_t memory_begin = 0;     // its address in QEMU; 0: not known
   std::string origin = {};       // root hash of a child's snapshot
   bool attached = false;         // somebody else started it
-  bool has_layers = false;       // the guest writes disks, in layers of ours
+  std::vector<std::string> child_arguments = {}; // a child's command line
+  bool has_layers = false; // the guest writes disks, in layers of ours
   vmm_description description = {};
 };
 
@@ -56,6 +60,10 @@ public:
   status pause(deadline_point until) override;
   status capture(deadline_point until) override;
   status resume(deadline_point until) override;
+  std::optional<std::chrono::microseconds> stood() const override {
+    return stood_;
+  }
+  void refused() noexcept override { pauses_.refused(); }
   expected<capture_result> drain(deadline_point until) override;
   void commit(const std::string& root_hash) noexcept override;
   void abandon() noexcept override;
@@ -65,7 +73,6 @@ public:
   status look(deadline_point until);
 
 private:
-  void ensure_keeper(deadline_point until);
   status check_guest(deadline_point until);
   failure want_of_space(const std::string& state, deadline_point until);
   vmm_health see_to_space(deadline_point until);
@@ -73,17 +80,20 @@ private:
   std::unique_ptr<capture_method> make_method(method_kind kind);
   capture_context context();
   status run_guest(deadline_point until);
-  void end_lease();
   status end_vm(deadline_point until);
 
   qemu_vmm_parts parts_;
   vm_tracking tracking_;
   disk_layers layers_;
   pause_model model_ = {};
+  vm_pauses pauses_;
+  std::optional<std::chrono::microseconds> stood_ = {};
   std::unique_ptr<capture_method> method_ = {};
+  method_kind used_ = method_kind::stopped_send; // what `method_` is
   std::chrono::milliseconds pause_max_{0};
-  bool has_lease_ = false;
+  pause_lease lease_ = {};
   std::chrono::steady_clock::time_point looked_ = {};
+  int slow_branches_ = 0; // until a background snapshot is tried again
   bool drained_by_tracker_ = false;
   std::string reason_ = {}; // why not a better method
   std::vector<std::string> warnings_ = {};

@@ -2,9 +2,12 @@
 #include "node/qemu/qmp_client.hpp"
 
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "actors/bounded_text.hpp"
+#include "actors/schema/json_limits.hpp"
 #include "node/qemu/unix_socket.hpp"
 
 namespace forkfleet::qemu {
@@ -15,10 +18,14 @@ using std::chrono::steady_clock;
 
 // How long QEMU's end may be behind the end of its connection.
 constexpr auto end_patience = std::chrono::milliseconds{200};
-constexpr std::size_t answers_max = 16;
+constexpr std::size_t answers_max = 4;
+constexpr schema::json_limits line_limits{.values_max = qmp_values_max,
+                                          .text_bytes_max = qmp_line_bytes_max};
+/// Reads of 16 KiB that clear away what has arrived.
+constexpr int forget_reads_max = 256;
 
 std::string describe_error(const json& error) {
-  const auto text = text_member(error, "desc");
+  const auto text = bounded_text(text_member(error, "desc"));
   return text.empty() ? "an error without a description" : text;
 }
 
@@ -60,18 +67,21 @@ status qmp_client::ensure_connected(deadline_point until) {
 }
 
 status qmp_client::open(deadline_point until) {
-  pending_.clear();
+  lines_.clear();
   events_.clear();
   answers_.clear();
   greeting_.reset();
   auto socket = connect_unix(path_, SOCK_STREAM, until);
   if (!socket) {
-    if (process_.pid > 0 && !open_process(process_))
+    if (find_process(process_).has_ended())
       return fail(ec::vmm_gone, path_ + ": QEMU has ended");
     return tl::unexpected(socket.error());
   }
   socket_ = std::move(*socket);
-  process_ = identify(peer_process(socket_.get()));
+  const auto peer = peer_process(socket_.get());
+  // What cannot be read now was read before.
+  if (const auto seen = identify(peer); seen.pid > 0 || peer != process_.pid)
+    process_ = seen;
   if (auto greeted = read_greeting(until); !greeted)
     return greeted;
   auto ready = execute("qmp_capabilities", until);
@@ -85,8 +95,10 @@ status qmp_client::open(deadline_point until) {
 status qmp_client::read_greeting(deadline_point until) {
   while (!greeting_) {
     auto more = receive_some(until);
-    if (more)
+    if (more && (greeting_ || steady_clock::now() < until))
       continue;
+    if (more)
+      more = fail(ec::deadline_exceeded, {});
     socket_.reset();
     if (more.error().code == ec::deadline_exceeded)
       return fail(ec::vmm_unreachable,
@@ -108,6 +120,8 @@ expected<json> qmp_client::execute(std::string_view command,
   if (!socket_)
     return fail(ec::vmm_unreachable, path_ + ": not connected");
   const auto id = next_id_++;
+  awaited_ = id;
+  answers_.clear();
   auto message = json{{"execute", command}, {"id", id}};
   if (!arguments.empty())
     message["arguments"] = arguments;
@@ -127,7 +141,7 @@ expected<json> qmp_client::execute(std::string_view command,
 }
 
 expected<json> qmp_client::answer(uint64_t id, deadline_point until) {
-  for (;;) {
+  for (bool is_first = true;; is_first = false) {
     while (!answers_.empty()) {
       const auto message = std::move(answers_.front());
       answers_.pop_front();
@@ -140,7 +154,11 @@ expected<json> qmp_client::answer(uint64_t id, deadline_point until) {
         return fail(ec::vmm_refused, describe_error(error));
       return member(message, "return");
     }
-    if (auto more = receive_some(until); !more) {
+    auto more = status{fail(ec::deadline_exceeded, {})};
+    // Also of a QEMU that talks all the time.
+    if (is_first || steady_clock::now() < until)
+      more = receive_some(until);
+    if (!more) {
       if (more.error().code == ec::deadline_exceeded)
         return fail(ec::deadline_exceeded, "no answer in time");
       return tl::unexpected(more.error());
@@ -159,7 +177,9 @@ expected<qmp_event> qmp_client::wait_event(std::string_view name,
 }
 
 void qmp_client::forget_events() {
-  while (socket_ && wait_readable(socket_.get(), steady_clock::now()))
+  for (int i = 0; i < forget_reads_max && socket_
+                  && wait_readable(socket_.get(), steady_clock::now());
+       ++i)
     if (!receive_some(steady_clock::now()))
       break;
   events_.clear();
@@ -176,65 +196,79 @@ status qmp_client::receive_some(deadline_point until) {
     return tl::unexpected(lost(got.error().message));
   if (got->bytes == 0)
     return tl::unexpected(lost("QEMU closed the connection"));
-  const auto searched = pending_.size();
-  pending_.append(room.data(), got->bytes);
-  return take_lines(searched);
+  lines_.append({room.data(), got->bytes});
+  return take_lines();
 }
 
-// Takes the whole lines; there is none in the first `searched` bytes.
-status qmp_client::take_lines(std::size_t searched) {
-  std::size_t begin = 0;
-  auto end = pending_.find('\n', searched);
-  for (; end != std::string::npos; end = pending_.find('\n', begin)) {
-    auto line = std::string_view{pending_}.substr(begin, end - begin);
-    begin = end + 1;
-    if (auto taken = take_line(line); !taken)
+status qmp_client::take_lines() {
+  while (const auto line = lines_.next())
+    if (auto taken = take_line(*line); !taken)
       return taken;
-  }
-  pending_.erase(0, begin);
-  if (pending_.size() > qmp_line_bytes_max)
-    return tl::unexpected(lost("a line without an end"));
+  if (lines_.is_too_long())
+    return tl::unexpected(
+      lost(fmt::format("a line of more than {} bytes", qmp_line_bytes_max)));
   return {};
 }
 
 status qmp_client::take_line(std::string_view line) {
   if (line.find_first_not_of(" \t\r") == std::string_view::npos)
     return {};
-  auto message = schema::parse_json(line);
+  auto message = schema::parse_json(line, line_limits);
   if (!message || !message->is_object())
     return tl::unexpected(lost("what came is not QMP"));
-  if (message->contains("QMP"))
+  if (message->contains("QMP")) {
     greeting_ = member(*message, "QMP");
-  else if (message->contains("event"))
-    keep_event(*message);
-  else if (answers_.size() < answers_max)
+  } else if (message->contains("event")) {
+    keep_event(*message, line.size() <= qmp_event_bytes_max);
+  } else if (const auto& id = member(*message, "id");
+             id.is_null() || number_member(*message, "id") == awaited_) {
+    if (answers_.size() == answers_max)
+      return tl::unexpected(lost("answers that nobody asked for"));
     answers_.push_back(std::move(*message));
-  else
-    return tl::unexpected(lost("answers that nobody asked for"));
+  }
   return {};
 }
 
-void qmp_client::keep_event(const json& message) {
+void qmp_client::keep_event(const json& message, bool with_data) {
   const auto& stamp = member(message, "timestamp");
   const auto micros = number_member(stamp, "seconds") * 1'000'000
                       + number_member(stamp, "microseconds");
   if (events_.size() == qmp_events_max)
     events_.pop_front();
-  events_.push_back({text_member(message, "event"), member(message, "data"),
+  events_.push_back({bounded_text(text_member(message, "event")),
+                     with_data ? member(message, "data") : json{},
                      std::chrono::microseconds{micros}});
+  if (events_.back().name == "SHUTDOWN")
+    shutdown_ = events_.back();
+}
+
+// What QEMU said before its end still lies in the socket.
+void qmp_client::take_rest() {
+  auto room = std::array<char, 16384>{};
+  for (std::size_t bytes = 0; bytes <= qmp_line_bytes_max;) {
+    while (const auto line = lines_.next())
+      if (const auto message = schema::parse_json(*line, line_limits);
+          message && message->is_object() && message->contains("event"))
+        keep_event(*message, line->size() <= qmp_event_bytes_max);
+    const auto got = receive(socket_.get(), room, steady_clock::now());
+    if (!got || got->bytes == 0)
+      break;
+    bytes += got->bytes;
+    lines_.append({room.data(), got->bytes});
+  }
 }
 
 // Closes the connection and tells whether its process has ended, too.
 failure qmp_client::lost(std::string_view why) {
+  take_rest();
   socket_.reset();
-  pending_.clear();
-  if (process_.pid > 0) {
-    const auto pidfd = open_process(process_);
-    if (!pidfd
-        || wait_for_end(pidfd->get(), steady_clock::now() + end_patience))
-      return {ec::vmm_gone,
-              fmt::format("{}: QEMU (pid {}) has ended", path_, process_.pid)};
-  }
+  lines_.clear();
+  const auto qemu = find_process(process_);
+  if (qemu.has_ended()
+      || (qemu.runs()
+          && wait_for_end(qemu.pidfd(), steady_clock::now() + end_patience)))
+    return {ec::vmm_gone,
+            fmt::format("{}: QEMU (pid {}) has ended", path_, process_.pid)};
   return {ec::vmm_unreachable, fmt::format("{}: {}", path_, why)};
 }
 

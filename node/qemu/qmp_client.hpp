@@ -14,6 +14,7 @@
 
 #include "actors/schema/json_text.hpp"
 #include "actors/unique_fd.hpp"
+#include "node/qemu/line_reader.hpp"
 #include "node/qemu/process.hpp"
 #include "node/vmm.hpp"
 
@@ -32,12 +33,18 @@ struct qmp_event {
 /// The most events that are kept; older ones are dropped.
 inline constexpr std::size_t qmp_events_max = 256;
 
-/// The longest line that is taken from QEMU.
-inline constexpr std::size_t qmp_line_bytes_max = 8u << 20;
+/// The longest line that is taken from QEMU, which a guest may have taken
+/// over, and the most values that one may hold.
+inline constexpr std::size_t qmp_line_bytes_max = 1u << 20;
+inline constexpr std::size_t qmp_values_max = 65536;
+
+/// The longest event whose data is kept; of a longer one only the name is.
+inline constexpr std::size_t qmp_event_bytes_max = 4096;
 
 /// One connection. Errors name the socket: vmm_unreachable when there is no
 /// connection to be had, vmm_gone when QEMU's process has ended, vmm_refused
-/// with QEMU's own words, deadline_exceeded. Used by one thread at a time.
+/// with QEMU's own words, bounded and harmless, deadline_exceeded. Used by one
+/// thread at a time.
 class qmp_client {
 public:
   /// Connects and negotiates. A socket that is held by another client gives
@@ -61,13 +68,16 @@ public:
   /// The oldest kept event that `wanted` is true for; waits for one.
   template <class Predicate>
   expected<qmp_event> wait_event_if(Predicate wanted, deadline_point until) {
-    for (;;) {
+    for (bool is_first = true;; is_first = false) {
       for (auto i = events_.begin(); i != events_.end(); ++i)
         if (wanted(*i)) {
           auto found = std::move(*i);
           events_.erase(i);
           return found;
         }
+      // Also of a QEMU that talks all the time.
+      if (!is_first && std::chrono::steady_clock::now() >= until)
+        return fail(ec::deadline_exceeded, path_ + ": no such event in time");
       if (auto more = receive_some(until); !more)
         return tl::unexpected(more.error());
     }
@@ -82,6 +92,9 @@ public:
 
   /// False after an error that broke the connection.
   bool is_connected() const { return static_cast<bool>(socket_); }
+
+  /// Why QEMU said that it ends, or that its guest did; kept for good.
+  const std::optional<qmp_event>& shutdown() const { return shutdown_; }
 
   /// QEMU's version, such as 7.2.22.
   const std::string& version() const { return version_; }
@@ -98,20 +111,23 @@ private:
   status read_greeting(deadline_point until);
   expected<json> answer(uint64_t id, deadline_point until);
   status receive_some(deadline_point until);
-  status take_lines(std::size_t searched);
+  status take_lines();
   status take_line(std::string_view line);
-  void keep_event(const json& message);
+  void keep_event(const json& message, bool with_data);
+  void take_rest();
   failure lost(std::string_view why);
 
   std::string path_;
   unique_fd socket_ = {};
   process_id process_ = {};
   std::string version_ = {};
-  std::string pending_ = {}; // an unfinished line
+  line_reader lines_{qmp_line_bytes_max};
   std::deque<qmp_event> events_ = {};
+  std::optional<qmp_event> shutdown_ = {};
   std::optional<json> greeting_ = {};
   std::deque<json> answers_ = {};
   uint64_t next_id_ = 1;
+  uint64_t awaited_ = 0; // the answers to others are not kept
 };
 
 /// What lies in `value` under `key`; null when there is no such thing.

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include <utility>
 
 #include <fmt/format.h>
@@ -24,12 +25,11 @@ constexpr const char* state_name = "the device state";
 status state_saver::prepare(deadline_point until) {
   state_.reset(::memfd_create("device-state", MFD_CLOEXEC));
   // QEMU asks for a descriptor that can only be written.
-  const auto writable =
-    unique_fd{::open(fmt::format("/proc/self/fd/{}", state_.get()).c_str(),
-                     O_WRONLY | O_CLOEXEC)};
-  if (!state_ || !writable)
+  writable_.reset(::open(fmt::format("/proc/self/fd/{}", state_.get()).c_str(),
+                         O_WRONLY | O_CLOEXEC));
+  if (!state_ || !writable_)
     return tl::unexpected(errno_failure(errno, "memory for device state"));
-  auto added = qmp_->execute("add-fd", json::object(), until, writable.get());
+  auto added = qmp_->execute("add-fd", json::object(), until, writable_.get());
   if (!added)
     return tl::unexpected(added.error());
   fd_set_ = number_member(*added, "fdset-id");
@@ -38,6 +38,9 @@ status state_saver::prepare(deadline_point until) {
 
 status state_saver::save(deadline_point until) {
   const auto file = fmt::format("/dev/fdset/{}", fd_set_.value_or(0));
+  if (::ftruncate(state_.get(), 0) != 0
+      || ::lseek(writable_.get(), 0, SEEK_SET) != 0)
+    return tl::unexpected(errno_failure(errno, state_name));
   // Not `live`: that would also let go of the guest's disks.
   return qmp_
     ->execute("xen-save-devices-state",

@@ -24,7 +24,7 @@ public:
   /// Makes the memory, and gives QEMU a way to write to it.
   status prepare(deadline_point until);
 
-  /// Saves the state of a guest that stands.
+  /// Saves the state of a guest that stands, in place of one saved before.
   status save(deadline_point until);
 
   /// What was saved, as a child loads it.
@@ -36,6 +36,7 @@ public:
 private:
   qmp_client* qmp_;
   unique_fd state_ = {};
+  unique_fd writable_ = {}; // QEMU's end shares its place with this one
   std::optional<uint64_t> fd_set_ = {};
 };
 

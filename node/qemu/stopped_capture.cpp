@@ -10,10 +10,17 @@
 
 namespace forkfleet::qemu {
 
+namespace {
+
+// Assumed until a pause of the kind was measured.
+constexpr auto assumed_floor = std::chrono::milliseconds{5};
+constexpr uint64_t assumed_bytes_per_second = 512ull << 20;
+
+} // namespace
+
 status stopped_capture::prepare(const capture_plan& plan,
                                 deadline_point until) {
   plan_ = plan;
-  x_.model.begin();
   if (auto idle = wait_until_idle(x_.qmp, until); !idle)
     return idle;
   if (auto ready = make_ready(until); !ready)
@@ -28,21 +35,35 @@ status stopped_capture::prepare(const capture_plan& plan,
   return {};
 }
 
+// Fresh memory and a child's, which may have to be read in, are apart.
+pause_kind stopped_capture::kind() const {
+  return {.method = std::string{name()},
+          .scope = plan_.scope,
+          .is_resident = x_.memory_path.empty()};
+}
+
 capture_forecast stopped_capture::forecast() const {
-  return x_.model.forecast_of(expected_bytes_);
+  const auto speed = copied_bytes_per_second_ > 0 ? copied_bytes_per_second_
+                                                  : assumed_bytes_per_second;
+  const auto copying = std::chrono::microseconds{static_cast<int64_t>(
+    static_cast<double>(expected_bytes_) * 1e6 / static_cast<double>(speed))};
+  auto result =
+    x_.pauses.forecast(kind(), expected_bytes_, assumed_floor + copying);
+  if (result.is_assumed && copied_bytes_per_second_ > 0) {
+    result.is_assumed = false;
+    result.basis = "how fast a part of its memory was copied just now";
+  }
+  return result;
 }
 
 status stopped_capture::pause(deadline_point until) {
+  was_asked_to_stop_ = true;
   return x_.qmp.execute("stop", until).map([](const json&) {});
 }
 
 status stopped_capture::capture(deadline_point until) {
-  const auto start = std::chrono::steady_clock::now();
   if (auto taken = take(until); !taken)
     return taken;
-  x_.model.copied(buffer_->bytes(),
-                  std::chrono::duration_cast<std::chrono::microseconds>(
-                    std::chrono::steady_clock::now() - start));
   // Whoever resumed the guest under our hands has torn the copy.
   if (x_.qmp.wait_event("RESUME", std::chrono::steady_clock::now()))
     return fail(ec::vmm_refused,
@@ -50,6 +71,20 @@ status stopped_capture::capture(deadline_point until) {
                   + ": the guest was resumed while its memory was "
                     "copied");
   return {};
+}
+
+void stopped_capture::resumed() {
+  if (const auto stopped =
+        x_.qmp.wait_event("STOP", std::chrono::steady_clock::now())) {
+    stopped_at_ = stopped->at;
+    stood_ = stamp_now() - stopped_at_;
+  }
+}
+
+std::optional<std::chrono::microseconds> stopped_capture::stood() const {
+  if (!was_asked_to_stop_)
+    return std::chrono::microseconds{0};
+  return stopped_at_.count() > 0 ? std::optional{stood_} : std::nullopt;
 }
 
 status stopped_capture::write_memory() const {
@@ -62,9 +97,13 @@ status stopped_capture::write_memory() const {
 }
 
 expected<capture_result> stopped_capture::drain(deadline_point until) {
-  const auto pause = stamped_pause(x_.qmp);
+  const auto resumed =
+    x_.qmp.wait_event("RESUME", std::chrono::steady_clock::now());
+  const auto pause = resumed && stopped_at_.count() > 0
+                       ? resumed->at - stopped_at_
+                       : std::chrono::microseconds{0};
   if (pause.count() > 0)
-    x_.model.paused(pause, buffer_->bytes());
+    x_.pauses.learn(kind(), {buffer_->bytes(), pause});
   if (std::chrono::steady_clock::now() >= until)
     return fail(ec::deadline_exceeded, "before what was captured was written");
   if (auto done = write_memory(); !done)
@@ -93,14 +132,6 @@ status guard_capture(capture_context& x, int pipe, deadline_point until) {
   if (!obstacle->empty())
     x.warnings.push_back("no watchdog guards the pause: " + *obstacle);
   return {};
-}
-
-std::chrono::microseconds stamped_pause(qmp_client& qmp) {
-  const auto now = std::chrono::steady_clock::now();
-  const auto stopped = qmp.wait_event("STOP", now);
-  const auto resumed = qmp.wait_event("RESUME", now);
-  return stopped && resumed ? resumed->at - stopped->at
-                            : std::chrono::microseconds{0};
 }
 
 std::chrono::microseconds stamp_now() {

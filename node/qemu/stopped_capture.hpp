@@ -3,7 +3,8 @@
 // the guest stands, and from there to the sink when it runs again.
 #pragma once
 
-#include <memory>
+#include <chrono>
+#include <optional>
 #include <vector>
 
 #include "node/qemu/capture_method.hpp"
@@ -21,11 +22,15 @@ public:
   capture_forecast forecast() const override;
   status pause(deadline_point until) override;
   status capture(deadline_point until) override;
-  void resumed() override {}
+  void resumed() override;
+  std::optional<std::chrono::microseconds> stood() const override;
   expected<capture_result> drain(deadline_point until) override;
   void abandon() noexcept override { buffer_.reset(); }
 
 protected:
+  /// Whether such a pause was measured, of this VM or of another.
+  bool is_known() const { return x_.pauses.knows(kind()); }
+
   /// Everything else that is done while the guest runs. Sets what is to be
   /// copied, as far as it can be known.
   virtual status make_ready(deadline_point until) = 0;
@@ -43,10 +48,17 @@ protected:
   capture_context x_;
   capture_plan plan_ = {};
   uint64_t expected_bytes_ = x_.memory_bytes;
+  /// How fast a part of it was copied while the guest ran; 0: not measured.
+  uint64_t copied_bytes_per_second_ = 0;
   std::optional<page_buffer> buffer_ = {};
 
 private:
   status write_memory() const;
+  pause_kind kind() const;
+
+  bool was_asked_to_stop_ = false;
+  std::chrono::microseconds stopped_at_{0}; // by QEMU's stamp
+  std::chrono::microseconds stood_{0};
 };
 
 } // namespace forkfleet::qemu

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "node/copy_pace.hpp"
 #include "node/qemu/capture_method.hpp"
 #include "node/qemu/guest_memory.hpp"
 #include "node/qemu/migration.hpp"
@@ -22,6 +23,12 @@ using std::chrono::steady_clock;
 
 // Copies that wait in memory, not on the disk, until the guest has resumed.
 constexpr uint64_t ready_bytes = 64ull << 20;
+
+// How often the state is saved before a device that writes on has to wait.
+constexpr int saves_max = 4;
+
+// Passes may take this part of the time that there is.
+constexpr int pass_time_divisor = 4;
 
 // Before the stop itself: as long as a round finds much less than the last.
 constexpr int last_rounds_max = 3;
@@ -44,11 +51,21 @@ public:
   bool is_tracked() const override { return true; }
 
   status prepare(const capture_plan& plan, deadline_point until) override;
-  capture_forecast forecast() const override { return x_.model.forecast(); }
+  capture_forecast forecast() const override {
+    auto result = x_.model.forecast();
+    result.is_due = x_.model.rests_on_pauses() && x_.pauses.is_due(kind());
+    return result;
+  }
+  pause_kind kind() const { return {.method = std::string{name()}}; }
   status refine(deadline_point until) override;
   status pause(deadline_point until) override;
   status capture(deadline_point until) override;
   void resumed() override;
+  std::optional<microseconds> stood() const override {
+    if (!was_asked_to_stop_)
+      return microseconds{0};
+    return stopped_at_.count() > 0 ? std::optional{stood_} : std::nullopt;
+  }
   expected<capture_result> drain(deadline_point until) override;
   void abandon() noexcept override;
 
@@ -59,9 +76,9 @@ private:
   status scan();
   status copy(const page_set& pages, bool tells_zeros, deadline_point until);
   status last_round();
+  status save_with_memory(deadline_point until);
   status make_room();
   status check_going_on(deadline_point until) const;
-  bool fits_buffer(uint64_t bytes) const;
 
   capture_context x_;
   page_tracker& tracker_;
@@ -72,22 +89,31 @@ private:
   std::optional<page_set> todo_ = {};
   steady_clock::time_point scanned_at_ = {};
   uint64_t residual_ = 0;
+  bool was_asked_to_stop_ = false;
   microseconds stopped_at_{0}; // by QEMU's stamp
   microseconds stood_{0};
 };
 
 status tracked_capture::prepare(const capture_plan& plan,
                                 deadline_point until) {
+  const auto began = steady_clock::now();
   plan_ = plan;
   x_.model.begin();
+  // What another VM's pauses came to says more than an assumption.
+  const auto like = x_.pauses.forecast(kind(), 0, microseconds{0});
+  if (!like.is_assumed)
+    x_.model.assume_floor(like.pause);
   if (auto ready = open(until); !ready)
     return ready;
   if (auto done = first_pass(until); !done)
     return done;
-  while (!x_.model.is_settled()
-         || (plan_.pause_wish.count() > 0
-             && x_.model.forecast().pause > plan_.pause_wish
-             && x_.model.forecast().can_refine))
+  // Passes that take long are not worth the time of those who wait.
+  const auto passes_until = began + (until - began) / pass_time_divisor;
+  while (steady_clock::now() < passes_until
+         && (!x_.model.is_settled()
+             || (plan_.pause_wish.count() > 0
+                 && x_.model.forecast().pause > plan_.pause_wish
+                 && x_.model.forecast().can_refine)))
     if (auto done = pass(until); !done)
       return done;
   if (auto guarded = guard_capture(x_, -1, until); !guarded)
@@ -121,7 +147,7 @@ status tracked_capture::first_pass(deadline_point until) {
   todo_->clear();
   if (!takes_all) {
     todo_->add(tracker_.changed());
-  } else if (!x_.memory_path.empty()) {
+  } else if (memory_->kind() != memory_kind::private_anonymous) {
     todo_->add({0, x_.memory_bytes});
   } else {
     // What nobody ever touched holds zeros, and so does the sink.
@@ -164,17 +190,24 @@ status tracked_capture::scan() {
   return done;
 }
 
-bool tracked_capture::fits_buffer(uint64_t bytes) const {
-  return bytes <= buffer_->ready_bytes() / 2;
-}
-
 status tracked_capture::copy(const page_set& pages, bool tells_zeros,
                              deadline_point until) {
   const auto bytes = pages.bytes();
-  if (!fits_buffer(bytes))
-    return copy_pages(*memory_, pages, *buffer_, *plan_.memory, tells_zeros,
-                      [this, until] { return check_going_on(until); });
   const auto start = steady_clock::now();
+  if (!buffer_->is_ready_for(pages)) {
+    const auto pace =
+      copy_pace{bytes, duration_cast<microseconds>(until - start)};
+    uint64_t copied = 0;
+    return copy_pages(
+      *memory_, pages, *buffer_, *plan_.memory, tells_zeros, [&]() -> status {
+        if (pace.is_too_slow(copied, since(start)))
+          return fail(ec::deadline_exceeded,
+                      "before the pause; the guest never stood still: copied "
+                        + pace.text(copied, since(start)));
+        copied += copy_stage_bytes;
+        return check_going_on(until);
+      });
+  }
   auto done = copy_pages(*memory_, pages, *buffer_);
   x_.model.copied(bytes, since(start));
   return done;
@@ -225,6 +258,7 @@ status tracked_capture::pause(deadline_point until) {
       break;
     found = now;
   }
+  was_asked_to_stop_ = true;
   return x_.qmp.execute("stop", until).map([](const json&) {});
 }
 
@@ -232,7 +266,7 @@ status tracked_capture::capture(deadline_point until) {
   if (auto done = last_round(); !done)
     return done;
   residual_ = todo_->bytes();
-  if (auto saved = saver_.save(until); !saved)
+  if (auto saved = save_with_memory(until); !saved)
     return saved;
   // Whoever resumed the guest under our hands has torn the copy.
   if (x_.qmp.wait_event("RESUME", steady_clock::now()))
@@ -240,6 +274,27 @@ status tracked_capture::capture(deadline_point until) {
                                    + ": the guest was resumed while its "
                                      "memory was copied");
   return {};
+}
+
+// The device state of the instant at which memory was copied. What the host
+// sends reaches a standing guest, too: its device writes a buffer and counts it
+// in its own state, and a child with one of the two only would lose it.
+status tracked_capture::save_with_memory(deadline_point until) {
+  for (int i = 0; i < saves_max; ++i) {
+    if (auto saved = saver_.save(until); !saved)
+      return saved;
+    if (!x_.takes_input)
+      return {};
+    if (auto done = last_round(); !done)
+      return done;
+    if (todo_->bytes() == 0)
+      return {};
+    residual_ += todo_->bytes();
+  }
+  return fail(ec::vmm_refused,
+              x_.qmp.path()
+                + ": a device went on writing memory while the guest stood; "
+                  "branch again when the host sends it less");
 }
 
 void tracked_capture::resumed() {
@@ -254,8 +309,10 @@ expected<capture_result> tracked_capture::drain(deadline_point until) {
   const auto pause = resumed && stopped_at_.count() > 0
                        ? resumed->at - stopped_at_
                        : microseconds{0};
-  if (pause.count() > 0)
+  if (pause.count() > 0) {
     x_.model.paused(pause, residual_);
+    x_.pauses.learn(kind(), {residual_, pause});
+  }
   if (steady_clock::now() >= until)
     return fail(ec::deadline_exceeded, "before what was captured was written");
   if (auto done = buffer_->write_to(*plan_.memory, true); !done)
@@ -268,7 +325,6 @@ expected<capture_result> tracked_capture::drain(deadline_point until) {
     return tl::unexpected(done.error());
   auto result = capture_result{.method = std::string{name()},
                                .vmm_pause = pause,
-                               .stood = stood_,
                                .memory_bytes = x_.memory_bytes,
                                .written_bytes = plan_.memory->written_bytes()
                                                 + tail.written_bytes(),

@@ -144,12 +144,35 @@ expected<unique_fd> connect_unix(const std::string& path, int type,
   return socket;
 }
 
+expected<bool> is_served(const std::string& path, int type) {
+  auto address = address_of(path);
+  if (!address)
+    return tl::unexpected(address.error());
+  const auto socket =
+    unique_fd{::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  if (!socket)
+    return tl::unexpected(errno_failure(errno, path, ec::vmm_unreachable));
+  int error = EINTR;
+  while (error == EINTR)
+    error = ::connect(socket.get(), raw(*address), sizeof address->name) == 0
+              ? 0
+              : errno;
+  // EAGAIN: its backlog is full.
+  if (error == 0 || error == EAGAIN)
+    return true;
+  if (error == ENOENT || error == ECONNREFUSED)
+    return false;
+  return tl::unexpected(errno_failure(error, path, ec::vmm_unreachable));
+}
+
 expected<unique_fd> listen_unix(const std::string& path, int type) {
   auto address = address_of(path);
   if (!address)
     return tl::unexpected(address.error());
   auto socket =
     unique_fd{::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  if (!socket)
+    return tl::unexpected(errno_failure(errno, path));
   ::unlink(path.c_str());
   const auto old_mask = ::umask(0177);
   const bool bound =

@@ -20,6 +20,10 @@ namespace forkfleet::qemu {
 expected<unique_fd> connect_unix(const std::string& path, int type,
                                  deadline_point until);
 
+/// Whether somebody listens at `path`. False only when the kernel says that
+/// nobody does; vmm_unreachable when that could not be found out.
+expected<bool> is_served(const std::string& path, int type);
+
 /// A listening socket at `path`, mode 0600. Replaces a socket that a dead
 /// process left there.
 expected<unique_fd> listen_unix(const std::string& path, int type);

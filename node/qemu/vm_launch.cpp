@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/bounded_text.hpp"
 #include "actors/durable_file.hpp"
 #include "node/preload/preload.hpp"
 #include "node/qemu/disk_files.hpp"
@@ -19,6 +20,7 @@
 #include "node/qemu/guest_status.hpp"
 #include "node/qemu/host_facts.hpp"
 #include "node/qemu/migration.hpp"
+#include "node/qemu/vm_inventory.hpp"
 #include "node/qemu/vm_record.hpp"
 
 namespace forkfleet::qemu {
@@ -58,7 +60,7 @@ std::string log_tail(const std::string& directory) {
   if (text.size() > log_tail_bytes)
     text.erase(0, text.size() - log_tail_bytes);
   std::replace(text.begin(), text.end(), '\n', ' ');
-  return text.empty() ? "it said nothing" : text;
+  return text.empty() ? "it said nothing" : bounded_text(text);
 }
 
 failure with_log(const failure& error, const std::string& directory) {
@@ -76,7 +78,7 @@ connect_when_ready(const std::string& path, const process_id& process,
     auto qmp = qmp_client::connect(path, until);
     if (qmp)
       return qmp;
-    if (auto there = open_process(process); !there)
+    if (const auto there = find_process(process); there.has_ended())
       return tl::unexpected(there.error());
     if (steady_clock::now() >= until)
       return fail(ec::deadline_exceeded,
@@ -84,49 +86,6 @@ connect_when_ready(const std::string& path, const process_id& process,
                     + ": QEMU did not answer in time: " + qmp.error().message);
     ::poll(nullptr, 0, poll_interval_ms);
   }
-}
-
-status check_fingerprint(const std::string& path, const std::string& wanted) {
-  const auto found = file_fingerprint(path);
-  if (!found)
-    return tl::unexpected(found.error());
-  if (*found != wanted)
-    return fail(ec::unsupported,
-                fmt::format("{} is not the file that the snapshot was booted "
-                            "from: its SHA-256 is {}, it was {}",
-                            path, *found, wanted));
-  return {};
-}
-
-expected<machine> child_machine(const snapshot_files& snapshot) {
-  auto x = from_contract(snapshot.contract);
-  if (!x)
-    return x;
-  if (x->kernel.empty())
-    return fail(ec::unsupported,
-                "snapshot " + snapshot.info.tag.value
-                  + " is of an attached VM whose kernel and initrd could not "
-                    "be read");
-  if (auto same = check_fingerprint(x->kernel, x->kernel_hash); !same)
-    return tl::unexpected(same.error());
-  if (!x->initrd.empty())
-    if (auto same = check_fingerprint(x->initrd, x->initrd_hash); !same)
-      return tl::unexpected(same.error());
-  if (auto same = check_bases(*x, snapshot.info.tag.value); !same)
-    return tl::unexpected(same.error());
-  // A page that a balloon gives back would be cut out of the image's file.
-  for (const auto& argument : x->more)
-    if (argument.find("balloon") != std::string::npos
-        || argument.find("virtio-mem") != std::string::npos)
-      return fail(ec::unsupported,
-                  "snapshot " + snapshot.info.tag.value + " is of a VM with "
-                    + argument
-                    + ", which would write into the snapshot's memory");
-  if (x->accelerator == "kvm" && !has_usable_kvm())
-    return fail(ec::unsupported, "snapshot " + snapshot.info.tag.value
-                                   + " was taken under kvm, which this host "
-                                     "does not have");
-  return x;
 }
 
 } // namespace
@@ -172,37 +131,6 @@ expected<uint64_t> find_child_memory(const process_id& process,
       path = real.string();
   }
   return find_layout(*mappings, resolved);
-}
-
-expected<machine> plan_machine(const start_plan& plan,
-                               const std::string& accelerator) {
-  if (plan.snapshot)
-    return child_machine(*plan.snapshot);
-  const auto chosen = choose_accelerator(plan.spec.accel, accelerator);
-  if (!chosen)
-    return tl::unexpected(chosen.error());
-  auto x = machine_of(plan.spec, *chosen, host_tsc_khz());
-  x.network = plan.network.mode;
-  x.egress = plan.network.egress;
-  for (const auto& disk : x.disks) {
-    if (disk.readonly)
-      continue;
-    auto stamp = base_stamp(disk.path);
-    if (!stamp)
-      return tl::unexpected(stamp.error());
-    x.disk_stamps.push_back(std::move(*stamp));
-  }
-  const auto kernel = file_fingerprint(x.kernel);
-  if (!kernel)
-    return tl::unexpected(kernel.error());
-  x.kernel_hash = *kernel;
-  if (x.initrd.empty())
-    return x;
-  const auto initrd = file_fingerprint(x.initrd);
-  if (!initrd)
-    return tl::unexpected(initrd.error());
-  x.initrd_hash = *initrd;
-  return x;
 }
 
 expected<running_vm> launch_vm(const keeper_command& command,
@@ -269,10 +197,9 @@ status see_running(qmp_client& qmp, deadline_point until) {
   }
 }
 
-void end_unfinished(const std::string& directory,
-                    deadline_point until) noexcept {
+status end_unfinished(const std::string& directory, deadline_point until) {
   remove_vm_record(directory);
-  end_kept_vm(directory, until);
+  return end_kept_vm(directory, qmp_socket, until);
 }
 
 expected<std::string> machine_type(qmp_client& qmp, deadline_point until) {

@@ -24,10 +24,22 @@ struct programs {
 /// what is missing, and the remedy; without the library VMs run all the same.
 expected<programs> find_programs(const programs& wanted);
 
-/// The machine to start: the fleet file's, or the one of the snapshot, whose
-/// kernel and initrd must be what they were. `accelerator` overrides `auto`.
-expected<machine> plan_machine(const start_plan& plan,
-                               const std::string& accelerator);
+/// A machine to start, and for each of its disks the files of its image.
+struct planned_machine {
+  machine what = {};
+  std::vector<std::vector<image_file>> images = {};
+};
+
+/// The machine to start: the fleet file's, or the one of the snapshot. All
+/// files of the host that a snapshot's VM used must be what they were. What was
+/// not sealed here gets only files that the fleet file names for this host,
+/// and arguments for QEMU only where the fleet file has the same and the
+/// fleet's key vouches for the snapshot. `accelerator` overrides `auto`.
+expected<planned_machine> plan_machine(const start_plan& plan,
+                                       const std::string& accelerator);
+
+/// The images of a machine's disks, its files pinned as they are now.
+expected<std::vector<std::vector<image_file>>> pin_files(machine& x);
 
 /// A VM that answers.
 struct running_vm {
@@ -54,8 +66,8 @@ status load_child(qmp_client& qmp, const snapshot_files& snapshot,
 status see_running(qmp_client& qmp, deadline_point until);
 
 /// Removes the record of `directory`, and kills the VM that was started there.
-void end_unfinished(const std::string& directory,
-                    deadline_point until) noexcept;
+/// An error: nobody knows whether one runs there, and the directory must stay.
+status end_unfinished(const std::string& directory, deadline_point until);
 
 /// The machine's type as QEMU names it, with its version where it has one.
 expected<std::string> machine_type(qmp_client& qmp, deadline_point until);

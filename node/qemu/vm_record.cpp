@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/qemu/vm_record.hpp"
 
+#include <cerrno>
 #include <unistd.h>
 
 #include "actors/durable_file.hpp"
@@ -25,7 +26,8 @@ status save(const vm_record& x, const std::string& directory) {
 
 expected<vm_record> load_vm_record(const std::string& directory) {
   const auto path = path_in(directory);
-  if (::access(path.c_str(), F_OK) != 0)
+  // Only what is certainly not there was never written.
+  if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT)
     return fail(ec::vmm_gone, path + ": no VM was started here");
   const auto text = read_small_file(path);
   if (!text)

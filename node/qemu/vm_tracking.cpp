@@ -1,21 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/qemu/vm_tracking.hpp"
 
+#include <utility>
+
 #include "node/qemu/guest_memory.hpp"
 #include "node/qemu/migration.hpp"
-#include "node/qemu/tracking_obstacle.hpp"
 
 namespace forkfleet::qemu {
 
 status vm_tracking::look(qmp_client& qmp, keeper_link* keeper,
                          deadline_point until) {
-  if (auto looked = look_at_devices(qmp, until); !looked)
-    return looked;
+  auto verdict = survey(qmp, until);
+  if (!verdict)
+    return tl::unexpected(verdict.error());
+  facts_.refusal = std::move(verdict->refusal);
+  facts_.missed = std::move(verdict->missed);
+  takes_input_ = verdict->takes_input;
+  const auto& why =
+    facts_.missed[static_cast<std::size_t>(method_kind::tracked)];
+  if (!why.empty()) {
+    // Nobody knows what it missed since: it is not tracked again.
+    facts_.tracking_obstacle = why;
+    if (tracker_) {
+      tracker_->release();
+      tracker_.reset();
+      has_looked_ = false;
+    }
+  }
   if (!has_looked_) {
-    auto memory = guest_memory::open(qmp.process(), place_.bytes, place_.path,
-                                     place_.begin);
-    facts_.read_obstacle = memory ? "" : memory.error().message;
-    begin_ = memory ? memory->begin() : 0;
     if (facts_.tracking_obstacle.empty())
       open_tracker(qmp, keeper, until);
     if (auto looked = look_at_others(qmp, until); !looked)
@@ -26,19 +38,43 @@ status vm_tracking::look(qmp_client& qmp, keeper_link* keeper,
   return {};
 }
 
-// Devices come and go while the VM runs.
-status vm_tracking::look_at_devices(qmp_client& qmp, deadline_point until) {
-  const auto why = tracking_obstacle(qmp, until);
-  if (!why)
-    return tl::unexpected(why.error());
-  if (why->empty())
-    return {};
-  facts_.tracking_obstacle = *why;
-  if (tracker_) {
-    tracker_->release();
-    tracker_.reset();
-    has_looked_ = false;
-  }
+expected<inventory_verdict> vm_tracking::survey(qmp_client& qmp,
+                                                deadline_point until) {
+  auto found = survey_vm(qmp, place_.survey, until);
+  if (!found)
+    return tl::unexpected(found.error());
+  // The same memory stays where it is as long as the process lives.
+  if (!std::exchange(has_found_memory_, true))
+    find_memory(qmp, found->memory_begin);
+  found->facts.memory = kind_;
+  found->facts.is_child = !place_.path.empty();
+  return judge(found->facts);
+}
+
+// `told` is what QEMU says; a child's was found by what it maps.
+void vm_tracking::find_memory(qmp_client& qmp, uint64_t told) {
+  const auto begin = place_.begin != 0 ? place_.begin : told;
+  auto memory =
+    told != 0 && begin != told
+      ? fail(ec::unsupported, "QEMU's guest memory is not what it maps of the "
+                              "snapshot")
+      : guest_memory::open(qmp.process(), place_.bytes, place_.path, begin);
+  facts_.read_obstacle = memory ? "" : memory.error().message;
+  begin_ = memory ? memory->begin() : 0;
+  kind_ = memory ? memory->kind() : memory_kind::shared;
+}
+
+status vm_tracking::look_again(qmp_client& qmp, method_kind used,
+                               deadline_point until) {
+  const auto verdict = survey(qmp, until);
+  if (!verdict)
+    return tl::unexpected(verdict.error());
+  const auto& missed = verdict->missed_by(used);
+  if (!missed.empty() || !verdict->refusal.empty())
+    return fail(ec::vmm_refused,
+                qmp.path() + ": the VM was changed while it was branched: "
+                  + (missed.empty() ? verdict->refusal : missed)
+                  + "; branch again");
   return {};
 }
 
@@ -105,7 +141,7 @@ uint64_t vm_tracking::bytes_of(capture_scope scope) const {
   if (tracker_ && scope == capture_scope::changed)
     return tracker_->changed_bytes();
   const bool rest_is_known =
-    scope == capture_scope::changed || place_.path.empty();
+    scope == capture_scope::changed || kind_ == memory_kind::private_anonymous;
   auto found = std::vector<page_run>{};
   if (!pages_ || !rest_is_known
       || !pages_->scan(begin_, place_.bytes, page_question::own, false, found))

@@ -103,6 +103,7 @@ expected<capture_estimate> simulated_vmm::estimate(const capture_plan& plan,
 expected<capture_forecast> simulated_vmm::prepare(const capture_plan& plan,
                                                   deadline_point until) {
   abandon();
+  was_paused_ = false;
   if (auto fits = check_base(plan); !fits)
     return tl::unexpected{fits.error()};
   auto done = act(stage::track, until, [&]() -> status {
@@ -219,8 +220,10 @@ capture_forecast simulated_vmm::forecast() {
 
 status simulated_vmm::pause(deadline_point until) {
   return act(stage::pause, until, [&]() -> status {
-    if (machine_->pause(time_.now()))
+    if (machine_->pause(time_.now())) {
+      was_paused_ = true;
       return {};
+    }
     return fail(ec::vmm_unreachable, "the simulated VM is stuck");
   });
 }

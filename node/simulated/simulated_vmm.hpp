@@ -46,6 +46,10 @@ public:
   status pause(deadline_point until) override;
   status capture(deadline_point until) override;
   status resume(deadline_point until) override;
+  std::optional<std::chrono::microseconds> stood() const override {
+    return was_paused_ ? std::nullopt
+                       : std::optional{std::chrono::microseconds{0}};
+  }
   expected<capture_result> drain(deadline_point until) override;
   void commit(const std::string& root_hash) noexcept override;
   void abandon() noexcept override;
@@ -86,6 +90,7 @@ private:
   residual residual_ = {};
   uint64_t residual_before_ = 0; // what the pass before left to be copied
   capture_result result_ = {};
+  bool was_paused_ = false;  // since `prepare`
   bool was_drained_ = false; // `changed_` is all in what was drained last
   bool tears_ = false;
 };

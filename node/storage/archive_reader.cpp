@@ -46,7 +46,16 @@ archive_reader::open(std::string path) {
     return tl::unexpected<failure>(size.error());
   result->fd_ = std::move(*fd);
   result->file_bytes_ = *size;
-  if (auto begun = result->begin(); !begun)
+  if (auto begun = result->begin({}); !begun)
+    return tl::unexpected<failure>(begun.error());
+  return result;
+}
+
+expected<std::unique_ptr<archive_reader>>
+archive_reader::of_bytes(std::span<const uint8_t> bytes, std::string name) {
+  std::unique_ptr<archive_reader> result{new archive_reader(std::move(name))};
+  result->file_bytes_ = bytes.size();
+  if (auto begun = result->begin(bytes); !begun)
     return tl::unexpected<failure>(begun.error());
   return result;
 }
@@ -58,7 +67,7 @@ archive_reader::~archive_reader() {
     archive_read_free(packed_);
 }
 
-status archive_reader::begin() {
+status archive_reader::begin(std::span<const uint8_t> bytes) {
   buffer_.resize(piece_bytes);
   packed_ = archive_read_new();
   tar_ = archive_read_new();
@@ -67,7 +76,9 @@ status archive_reader::begin() {
       || archive_read_support_filter_zstd(packed_) != ARCHIVE_OK
       || archive_read_support_format_raw(packed_) != ARCHIVE_OK
       || archive_read_support_format_tar(tar_) != ARCHIVE_OK
-      || archive_read_open_fd(packed_, fd_.get(), piece_bytes) != ARCHIVE_OK
+      || (fd_ ? archive_read_open_fd(packed_, fd_.get(), piece_bytes)
+              : archive_read_open_memory(packed_, bytes.data(), bytes.size()))
+           != ARCHIVE_OK
       || archive_read_next_header(packed_, &whole) != ARCHIVE_OK
       || archive_filter_code(packed_, 0) != ARCHIVE_FILTER_ZSTD)
     return corrupt("is not packed by zstd");

@@ -28,6 +28,10 @@ struct archive_header {
 class archive_reader {
 public:
   static expected<std::unique_ptr<archive_reader>> open(std::string path);
+
+  /// Same, of bytes that outlive it; `name` is for messages.
+  static expected<std::unique_ptr<archive_reader>>
+  of_bytes(std::span<const uint8_t> bytes, std::string name);
   ~archive_reader();
 
   /// Goes to the next file, which must have this name and be a plain one of
@@ -56,7 +60,7 @@ public:
 
 private:
   explicit archive_reader(std::string path) : path_{std::move(path)} {}
-  status begin();
+  status begin(std::span<const uint8_t> bytes); // empty: of the open file
   status check_entry(archive_entry* entry, const std::string& name,
                      uint64_t bytes_max) const;
   status corrupt(const std::string& why) const;

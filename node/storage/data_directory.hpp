@@ -29,6 +29,12 @@ public:
   /// The file of the node's incarnation number; see durable_counter.
   std::string incarnation() const { return path_ + "/incarnation"; }
 
+  /// What tells this directory from every other: 32 hexadecimal digits, made
+  /// at random when they are first asked for, and durable. On a full disk they
+  /// are good for this start only. io_failed names a file that cannot be read
+  /// or holds something else.
+  expected<std::string> identity() const;
+
 private:
   data_directory(std::string path, directory_lock lock)
     : path_(std::move(path)), lock_(std::move(lock)) {}

@@ -167,8 +167,10 @@ disk_snapshot_store::begin_manifest(const seal_request& request) {
                            .memory_bytes = request.memory_bytes,
                            .vmstate_bytes = request.vmstate_bytes,
                            .contract = request.contract,
-                           .limits = request.limits};
+                           .limits = request.limits,
+                           .origin = snapshot_origin::sealed};
   const std::lock_guard lock{mutex_};
+  result.sequence = sequence_++;
   const auto found = claims_.find(request.operation);
   if (found == claims_.end())
     return fail(ec::unknown_operation,
@@ -211,9 +213,10 @@ disk_snapshot_store::make_visible(const operation_id& operation,
   if (auto published = publish(operation, manifest.tag); !published)
     return tl::unexpected<failure>(published.error());
   static_cast<void>(fault_point("seal.published"));
-  const auto entry = entry_of(manifest);
+  auto entry = entry_of(manifest);
   const std::lock_guard lock{mutex_};
   claims_.erase(operation);
+  entry.info.revision = ++revisions_;
   table_.add(entry);
   return table_.describe(entry);
 }
@@ -226,6 +229,7 @@ expected<snapshot_info> disk_snapshot_store::seal(const seal_request& request,
                 request.operation.value + " is sealed with another's files");
   own->disks = request.disks;
   own->known_layers = &layers_;
+  own->key = options_.key;
   auto manifest = begin_manifest(request);
   if (manifest)
     manifest = complete_staging(*own, std::move(*manifest), request.words);

@@ -5,14 +5,17 @@
 // One rename leads from the first to the second. Knows no CAF.
 #pragma once
 
+#include <condition_variable>
 #include <cstddef>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "actors/signing_key.hpp"
 #include "node/pause_gate.hpp"
 #include "node/snapshot_store.hpp"
 #include "node/storage/data_directory.hpp"
@@ -25,6 +28,7 @@
 namespace forkfleet {
 
 class archive_reader;
+struct image_survey;
 
 /// How a store works.
 struct store_options {
@@ -33,6 +37,9 @@ struct store_options {
   /// How much may be unwritten when `settle` returns; 0: twice the memory of
   /// the largest guest.
   uint64_t unwritten_bytes_max = 0;
+  /// Vouches for what is sealed and exported here, and for what is imported.
+  /// Null: nothing is signed, and no archive believed by itself.
+  signing_key_ptr key = {};
 };
 
 /// A snapshot_store in a data directory. Directories have mode 0700, files
@@ -57,7 +64,10 @@ public:
   std::vector<snapshot_info> list() override;
   expected<snapshot_files> open(const snapshot_tag& tag) override;
   expected<memory_image_ptr> image(const snapshot_tag& tag) override;
-  snapshot_info find_root(const std::string& root_hash) override;
+  bool is_unread(const snapshot_tag& tag) override;
+  bool has_unread_words(const snapshot_tag& tag) override;
+  snapshot_info find_base(const std::string& root_hash,
+                          const snapshot_tag& parent) override;
   bool can_clone() override { return can_clone_; }
   status flatten(const snapshot_tag& tag, const stop_asked& stop) override;
   expected<verify_result> verify(const snapshot_tag& tag,
@@ -71,15 +81,18 @@ public:
   expected<archive_result> export_to(const snapshot_tag& tag,
                                      const std::string& path,
                                      const stop_asked& stop) override;
-  expected<archive_result> import_from(const std::string& path,
-                                       const snapshot_tag& tag,
-                                       const stop_asked& stop) override;
+  expected<archive_contents> look_into(const std::string& path) override;
+  expected<archive_result>
+  import_from(const std::string& path, const snapshot_tag& tag,
+              const stop_asked& stop,
+              const archive_belief& belief = {}) override;
   status settle(deadline_point until) override;
   uint64_t unwritten_bytes() override { return debt_->bytes(); }
   /// Also removes what lies under this tag and is not listed because it is
   /// damaged. Gone from sight at once, from the disk when it returns.
   /// node_busy while it is in use.
-  status remove(const snapshot_tag& tag) override;
+  status remove(const snapshot_tag& tag,
+                std::optional<uint64_t> revision = {}) override;
   uint64_t free_bytes() override;
   std::string file_system() override;
 
@@ -140,11 +153,18 @@ private:
                                        const snapshot_manifest& manifest);
 
   status check_removable(const snapshot_tag& tag) const;
-  expected<std::string> hide(const snapshot_tag& tag);
+  expected<std::string> hide(const snapshot_tag& tag,
+                             std::optional<uint64_t> revision);
 
+  std::string fleet_key() const;
+  bool is_ours(const snapshot_manifest& manifest) const;
+  expected<snapshot_manifest> to_archive(const snapshot_manifest& sealed,
+                                         const image_survey& known) const;
   expected<uint64_t> write_archive(const held_chain& chain,
                                    const std::string& path,
                                    const stop_asked& stop);
+  status check_belief(const snapshot_manifest& manifest,
+                      const archive_belief& belief) const;
   expected<snapshot_manifest> import_staged(archive_reader& archive,
                                             snapshot_manifest manifest,
                                             disk_staging_area& area,
@@ -157,7 +177,7 @@ private:
   expected<held_chain> hold_chain(const snapshot_tag& tag);
   expected<std::shared_ptr<const layered_image>>
   open_layers(const held_chain& chain) const;
-  status begin_flatten(const snapshot_tag& tag);
+  status begin_flatten(const snapshot_tag& tag, const stop_asked& stop);
   status flatten_held(const held_chain& chain, const stop_asked& stop);
   void end_flatten(const snapshot_tag& tag);
 
@@ -183,10 +203,14 @@ private:
   std::map<operation_id, claim> claims_;
   snapshot_table table_;
   std::vector<std::string> problems_;
+  std::set<snapshot_tag> unread_words_;
   std::set<snapshot_tag> flattening_;
-  std::set<std::string> removing_; // names in staging
+  std::condition_variable flattened_; // one of them came to its end
+  std::set<std::string> removing_;    // names in staging
   uint64_t removals_ = 0;
   uint64_t imports_ = 0;
+  uint64_t sequence_ = 1;  // the next snapshot's
+  uint64_t revisions_ = 0; // of snapshots, their labels and notes
 };
 
 } // namespace forkfleet

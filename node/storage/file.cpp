@@ -316,8 +316,14 @@ status remove_tree(const std::string& parent, const std::string& name) {
 }
 
 bool path_exists(const std::string& path) {
+  return look_for(path) == presence::there;
+}
+
+presence look_for(const std::string& path) {
   struct stat info {};
-  return ::lstat(path.c_str(), &info) == 0;
+  if (::lstat(path.c_str(), &info) == 0)
+    return presence::there;
+  return errno == ENOENT ? presence::absent : presence::unknown;
 }
 
 } // namespace forkfleet

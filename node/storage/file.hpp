@@ -91,7 +91,14 @@ list_directory(const std::string& path, std::size_t names_max = 1u << 20);
 /// `name` must be a single path segment. Depth is limited.
 status remove_tree(const std::string& parent, const std::string& name);
 
-/// Whether anything has this name, a dangling link included.
+/// Whether anything has this name, a dangling link included. False also when
+/// that cannot be found out: where something is removed, or taken for new,
+/// because a name is not there, ask `look_for`.
 bool path_exists(const std::string& path);
+
+/// Whether a name is there. `unknown`: an error stood in the way, and nothing
+/// follows from it.
+enum class presence : uint8_t { there, absent, unknown };
+presence look_for(const std::string& path);
 
 } // namespace forkfleet

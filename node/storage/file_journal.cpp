@@ -83,20 +83,28 @@ status file_journal::scan() {
   const auto names = list_directory(data_->operations());
   if (!names)
     return tl::unexpected<failure>(names.error());
-  for (const auto& name : *names)
-    if (ends_in(name, entry_suffix))
-      if (auto good = scan_one(name); !good)
-        set_aside(name, good.error().message);
+  for (const auto& name : *names) {
+    if (!ends_in(name, entry_suffix))
+      continue;
+    const auto text = read_small_file(data_->operations() + "/" + name);
+    // What cannot be read today may be read tomorrow: only what was read and
+    // is no entry is set aside.
+    if (!text)
+      unread_.insert(operation_of(name, entry_suffix));
+    if (!text)
+      problems_.push_back(text.error().message
+                          + "; it is left as it is, and not known");
+    else if (auto good = scan_one(name, *text); !good)
+      set_aside(name, good.error().message);
+  }
   drop_strays(*names);
   prune();
   return {};
 }
 
-status file_journal::scan_one(const std::string& name) {
-  const auto text = read_small_file(data_->operations() + "/" + name);
-  if (!text)
-    return tl::unexpected<failure>(text.error());
-  const auto value = schema::parse_json(*text);
+status file_journal::scan_one(const std::string& name,
+                              const std::string& text) {
+  const auto value = schema::parse_json(text);
   if (!value)
     return tl::unexpected<failure>(value.error());
   const auto file = schema::from_json<journal_file>(*value);
@@ -136,6 +144,7 @@ void file_journal::drop_strays(const std::vector<std::string>& names) {
     const auto owner = known_.find(operation_of(name, pause_suffix));
     const bool useless =
       ends_in(name, pause_suffix)
+      && !unread_.contains(operation_of(name, pause_suffix))
       && (owner == known_.end() || owner->second.entry.ended);
     if (unfinished || useless)
       static_cast<void>(remove_tree(data_->operations(), name));
@@ -168,6 +177,10 @@ expected<uint64_t> file_journal::take_place(const branch_request& request) {
     return fail(ec::invalid_request,
                 "'" + operation.value + "' is no operation's id");
   const std::lock_guard lock{mutex_};
+  if (unread_.contains(operation))
+    return fail(ec::io_failed, path_of(operation, entry_suffix)
+                                 + " could not be read: what became of this "
+                                   "operation is not known");
   const auto found = known_.find(operation);
   if (found != known_.end() && found->second.entry.ended)
     return fail(ec::invalid_request,

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,8 +35,9 @@ public:
   static constexpr std::size_t open_max = 1024;
   static constexpr std::size_t damaged_max = 64;
 
-  /// Reads what is there. Files that cannot be read are moved to
-  /// operations/damaged; the first `load` tells of them.
+  /// Reads what is there. Files that are no entries are moved to
+  /// operations/damaged, those that could not be read stay where they are; the
+  /// first `load` tells of both.
   static expected<std::shared_ptr<file_journal>>
   open_in(data_directory_ptr data);
 
@@ -59,7 +61,7 @@ private:
   explicit file_journal(data_directory_ptr data) : data_(std::move(data)) {}
 
   status scan();
-  status scan_one(const std::string& name);
+  status scan_one(const std::string& name, const std::string& text);
   void set_aside(const std::string& name, const std::string& why);
   void drop_strays(const std::vector<std::string>& names);
   expected<unique_fd> pause_mark(const operation_id& operation, bool fresh);
@@ -74,6 +76,7 @@ private:
   // Never held while anything is written or synced.
   std::mutex mutex_;
   std::map<operation_id, known> known_;
+  std::set<operation_id> unread_; // left as they are
   uint64_t sequence_ = 0; // of the last write; the newest has the greatest
   std::vector<std::string> problems_;
 };

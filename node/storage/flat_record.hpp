@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // flat.json: what vouches for the flat image that a diff was given later, or
-// came with in an archive. Written last, so its presence says that memory.bin
-// beside it is whole. The snapshot's identity stays in manifest.json. Knows
-// no CAF.
+// came with in an archive of an older version. Written last, so its presence
+// says that memory.bin beside it is whole. The snapshot's identity stays in
+// manifest.json. Knows no CAF.
 #pragma once
 
 #include <string>

@@ -10,6 +10,13 @@
 
 namespace forkfleet {
 
+namespace {
+
+/// Shorter runs stay reserved.
+constexpr uint64_t unwritten_run_bytes = 256u << 10;
+
+} // namespace
+
 flat_sink::flat_sink(int fd, std::string path, uint64_t memory_bytes,
                      flat_origin origin, std::shared_ptr<write_debt> debt)
   : fd_{fd}, path_{std::move(path)},
@@ -73,6 +80,28 @@ status flat_sink::zero(memory_range range) {
     if (pages_[at / guest_page_bytes])
       done = put_zeros({at, at + guest_page_bytes});
   return done;
+}
+
+status flat_sink::give_back_unwritten() {
+  if (origin_ != flat_origin::fresh)
+    return {};
+  const auto pages = memory_bytes_ / guest_page_bytes;
+  for (uint64_t page = 0; page < pages;) {
+    auto end = page;
+    while (end < pages && !pages_[end])
+      ++end;
+    const memory_range run{page * guest_page_bytes, end * guest_page_bytes};
+    if (run.bytes() >= unwritten_run_bytes) {
+      const auto freed = punch_hole(fd_, run.begin, run.bytes(), path_);
+      // Where files have no holes, it stays as it is.
+      if (!freed && freed.error().code == ec::unsupported)
+        return {};
+      if (!freed)
+        return freed;
+    }
+    page = end + 1;
+  }
+  return {};
 }
 
 status flat_sink::expect(uint64_t bytes) {

@@ -36,6 +36,10 @@ public:
 
   uint64_t written_bytes() const override { return written_; }
 
+  /// Frees what was reserved in a fresh file and never written, in runs that
+  /// are long enough not to fragment it. It reads as zeros as before.
+  status give_back_unwritten();
+
   /// The extents of a cloned file that may differ from their origin.
   const std::vector<bool>& touched() const { return touched_; }
 

@@ -92,16 +92,28 @@ uint64_t extent_count(uint64_t memory_bytes) {
 }
 
 expected<sha256> hash_file(const hash_job& job) {
-  constexpr uint64_t piece_bytes = 256u << 10;
+  constexpr uint64_t piece_bytes = 1u << 20;
+  if (auto whole = check_end(job); !whole)
+    return tl::unexpected<failure>(whole.error());
   std::vector<uint8_t> piece(std::min(piece_bytes, job.bytes));
   hasher sum;
   for (uint64_t at = 0; at < job.bytes; at += piece.size()) {
+    if (job.stop && job.stop())
+      return fail(ec::interrupted, "stopped while " + job.path + " was read");
     piece.resize(std::min(piece_bytes, job.bytes - at));
-    if (auto read = read_at(job.fd, piece, at, job.path); !read)
+    if (auto read = read_without_holes(job, piece, at); !read)
       return tl::unexpected<failure>(read.error());
     sum.add(piece);
   }
   return sum.end();
+}
+
+expected<std::string> hex_of_text(std::string_view text) {
+  const auto hash = hash_bytes(
+    std::span{reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+  if (!hash)
+    return tl::unexpected<failure>(hash.error());
+  return to_hex(*hash);
 }
 
 expected<sha256> root_hash(const root_parts& parts) {

@@ -41,6 +41,9 @@ std::optional<sha256> from_hex(std::string_view text);
 /// SHA-256 of `bytes`.
 expected<sha256> hash_bytes(std::span<const uint8_t> bytes);
 
+/// SHA-256 of a text, in hex.
+expected<std::string> hex_of_text(std::string_view text);
+
 /// How many extents so much memory has.
 uint64_t extent_count(uint64_t memory_bytes);
 
@@ -59,16 +62,24 @@ struct hash_job {
   unsigned threads = 0;
   /// Which extents to hash, where not all; the hashes of others are zeros.
   const std::vector<bool>* only = nullptr;
-  /// Asked before each extent: true ends the work with interrupted. Several
-  /// threads ask it. May be empty.
+  /// Asked before each extent, or MiB of a whole file: true ends the work with
+  /// interrupted. Several threads ask it. May be empty.
   std::function<bool()> stop = {};
 };
+
+/// io_failed when the file ends before what is to be hashed does.
+status check_end(const hash_job& job);
+
+/// Reads `bytes` from `start` on, which `check_end` has seen to be in the file;
+/// what it has no data for becomes zeros.
+status read_without_holes(const hash_job& job, std::span<uint8_t> bytes,
+                          uint64_t start);
 
 /// The hashes of all extents of a file, in order. Holes are not read. Reads
 /// through the page cache and leaves it there: children map these pages.
 expected<std::vector<sha256>> hash_extents(const hash_job& job);
 
-/// The hash of a whole file, such as vmstate.
+/// The hash of a whole file, such as vmstate. Holes are not read.
 expected<sha256> hash_file(const hash_job& job);
 
 /// What the root hash is made of.

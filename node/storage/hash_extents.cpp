@@ -18,6 +18,17 @@ namespace {
 
 constexpr unsigned threads_max = 4;
 
+/// Where data or a hole starts at or after `at`, at most `end`. Nothing when
+/// the file system cannot tell.
+std::optional<uint64_t> seek(int fd, uint64_t at, int what, uint64_t end) {
+  const auto found = ::lseek(fd, static_cast<off_t>(at), what);
+  if (found >= 0)
+    return std::min(static_cast<uint64_t>(found), end);
+  if (errno == ENXIO) // no data up to the end of the file
+    return end;
+  return std::nullopt;
+}
+
 /// Hashes extents of one file on several threads, each with its own buffer.
 /// It reads instead of mapping: a disk that fails then is an error and not
 /// SIGBUS, and a hole costs no pages.
@@ -72,7 +83,7 @@ private:
     if (job_.start_writeback) // a hint: what fails here fails in the sync
       static_cast<void>(
         start_writeback(job_.fd, start, bytes.size(), job_.path));
-    if (auto read = read_data(bytes, start); !read)
+    if (auto read = read_without_holes(job_, bytes, start); !read)
       return tl::unexpected<failure>(read.error());
     if (bytes.size() != hash_extent_bytes || !is_zero(bytes))
       return hash_bytes(bytes);
@@ -83,38 +94,6 @@ private:
       zero = *hashed;
     }
     return *zero;
-  }
-
-  /// Reads the parts that hold data; the rest becomes zeros.
-  status read_data(std::span<uint8_t> bytes, uint64_t start) {
-    const auto end = start + bytes.size();
-    auto at = start;
-    while (at < end) {
-      const auto data = seek(at, SEEK_DATA, end);
-      if (!data) // no such call on this file system
-        return read_at(job_.fd, bytes, start, job_.path);
-      const auto gap = bytes.subspan(at - start, *data - at);
-      std::fill(gap.begin(), gap.end(), uint8_t{0});
-      if (*data == end)
-        return {};
-      const auto hole = seek(*data, SEEK_HOLE, end).value_or(end);
-      at = hole > *data ? hole : end; // always forward
-      const auto part = bytes.subspan(*data - start, at - *data);
-      if (auto read = read_at(job_.fd, part, *data, job_.path); !read)
-        return read;
-    }
-    return {};
-  }
-
-  /// Where data or a hole starts at or after `at`, at most `end`. Nothing
-  /// when the file system cannot tell.
-  std::optional<uint64_t> seek(uint64_t at, int what, uint64_t end) const {
-    const auto found = ::lseek(job_.fd, static_cast<off_t>(at), what);
-    if (found >= 0)
-      return std::min(static_cast<uint64_t>(found), end);
-    if (errno == ENXIO) // no data up to the end of the file
-      return end;
-    return std::nullopt;
   }
 
   void give_up(const failure& error) {
@@ -133,7 +112,28 @@ private:
 
 } // namespace
 
-expected<std::vector<sha256>> hash_extents(const hash_job& job) {
+status read_without_holes(const hash_job& job, std::span<uint8_t> bytes,
+                          uint64_t start) {
+  const auto end = start + bytes.size();
+  auto at = start;
+  while (at < end) {
+    const auto data = seek(job.fd, at, SEEK_DATA, end);
+    if (!data) // no such call on this file system
+      return read_at(job.fd, bytes, start, job.path);
+    const auto gap = bytes.subspan(at - start, *data - at);
+    std::fill(gap.begin(), gap.end(), uint8_t{0});
+    if (*data == end)
+      return {};
+    const auto hole = seek(job.fd, *data, SEEK_HOLE, end).value_or(end);
+    at = hole > *data ? hole : end; // always forward
+    const auto part = bytes.subspan(*data - start, at - *data);
+    if (auto read = read_at(job.fd, part, *data, job.path); !read)
+      return read;
+  }
+  return {};
+}
+
+status check_end(const hash_job& job) {
   const auto size = file_size(job.fd, job.path);
   if (!size)
     return tl::unexpected<failure>(size.error());
@@ -142,6 +142,12 @@ expected<std::vector<sha256>> hash_extents(const hash_job& job) {
     return fail(ec::io_failed, job.path + " ends at byte "
                                  + std::to_string(*size) + " of "
                                  + std::to_string(end));
+  return {};
+}
+
+expected<std::vector<sha256>> hash_extents(const hash_job& job) {
+  if (auto whole = check_end(job); !whole)
+    return tl::unexpected<failure>(whole.error());
   return extent_hasher{job}.run();
 }
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "node/storage/file.hpp"
+#include "node/storage/qcow2_file.hpp"
 #include "node/storage/reservation.hpp"
 #include "node/storage/sealed_disks.hpp"
 #include "node/storage/zeros.hpp"
@@ -124,7 +125,8 @@ status write_layer(archive_writer& archive, const std::string& path,
 }
 
 status unpack_layer(archive_reader& archive, const std::string& name,
-                    const sealed_layer& wanted, const import_target& target) {
+                    const sealed_layer& wanted, uint64_t disk_bytes,
+                    const import_target& target) {
   const auto& directory = target.area.directory;
   const auto header = exactly(archive, name, wanted.bytes);
   if (!header)
@@ -139,14 +141,14 @@ status unpack_layer(archive_reader& archive, const std::string& name,
   done = resize_file(fd->get(), wanted.bytes, path);
   if (done)
     done = unpack_to(archive, file);
-  const auto found =
-    done ? hash_layer(path) : tl::unexpected<failure>(done.error());
+  const auto found = done ? hash_layer(path, target.how.stop)
+                          : tl::unexpected<failure>(done.error());
   if (!found)
     return tl::unexpected<failure>(found.error());
   if (*found != wanted)
     return fail(ec::snapshot_corrupt,
                 "the archive's " + name + " is not what was sealed");
-  return {};
+  return check_layer(path, disk_bytes, true);
 }
 
 status unpack_layers(archive_reader& archive,
@@ -156,7 +158,7 @@ status unpack_layers(archive_reader& archive,
   for (const auto& disk : disks)
     for (std::size_t i = 0; done && i < disk.layers.size(); ++i)
       done = unpack_layer(archive, layer_member(disk.name, i), disk.layers[i],
-                          target);
+                          disk.bytes, target);
   return done;
 }
 
@@ -243,9 +245,11 @@ status unpack_files(archive_reader& archive, const snapshot_manifest& manifest,
   if (done)
     done = unpack_layers(archive, manifest.disks, target);
   if (done)
-    done = check_vmstate_of(
-      {.fd = vmstate_fd, .path = vmstate_path, .bytes = manifest.vmstate_bytes},
-      manifest.vmstate_hash);
+    done = check_vmstate_of({.fd = vmstate_fd,
+                             .path = vmstate_path,
+                             .bytes = manifest.vmstate_bytes,
+                             .stop = target.how.stop},
+                            manifest.vmstate_hash);
   if (done)
     done = check_extents_of({.fd = memory_fd,
                              .path = memory_path,

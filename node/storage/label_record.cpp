@@ -92,7 +92,7 @@ status write_annotation(const std::string& directory,
 expected<annotation> read_annotation(const std::string& directory,
                                      const std::string& root_hash) {
   const auto path = directory + "/" + label_file;
-  if (!path_exists(path))
+  if (look_for(path) == presence::absent)
     return annotation{};
   const auto text = read_small_file(path);
   if (!text)

@@ -2,6 +2,7 @@
 #include "node/storage/manifest.hpp"
 
 #include "actors/schema/json.hpp"
+#include "node/storage/manifest_limits.hpp"
 
 namespace forkfleet {
 
@@ -23,12 +24,12 @@ status check_version(const schema::json& value, const std::string& path) {
   if (found == nullptr || !found->is_number_unsigned())
     return corrupt(path, "is no snapshot's manifest");
   const auto version = found->get<uint64_t>();
-  if (version < manifest_version_min || version > manifest_version_limits)
+  if (version < manifest_version_min || version > manifest_version)
     return corrupt(path,
                    "is of format version " + std::to_string(version)
                      + "; this program reads versions "
                      + std::to_string(manifest_version_min) + " to "
-                     + std::to_string(manifest_version_limits),
+                     + std::to_string(manifest_version),
                    ec::unsupported);
   return {};
 }
@@ -48,38 +49,19 @@ status check_form(const snapshot_manifest& x, const std::string& path) {
   return {};
 }
 
+bool is_older(const snapshot_manifest& x) {
+  return x.format_version < manifest_version;
+}
+
 /// What it says beside the oldest fields fits its version.
 status check_parts(const snapshot_manifest& x, const std::string& path) {
-  const auto wanted = version_of(x);
-  if (x.format_version == wanted
+  const auto least = least_version_of(x);
+  if (!is_older(x) || x.format_version == least
       || (x.format_version == manifest_version_min
-          && wanted == manifest_version))
+          && least == manifest_version_diffs))
     return {};
   return corrupt(path, "has disks or limits in a version without, or lacks "
                        "them");
-}
-
-bool is_disk_name(std::string_view name) {
-  constexpr std::string_view begin = "disk";
-  return name.starts_with(begin) && name.size() > begin.size()
-         && name.size() <= begin.size() + 3
-         && name.find_first_not_of("0123456789", begin.size())
-              == std::string_view::npos;
-}
-
-status check_disks(const snapshot_manifest& x, const std::string& path) {
-  if (x.disks.size() > sealed_disks_max)
-    return corrupt(path, "has more disks than a sandbox can have");
-  for (std::size_t i = 0; i < x.disks.size(); ++i) {
-    const auto& disk = x.disks[i];
-    if (!is_disk_name(disk.name) || disk.layers.empty()
-        || disk.layers.size() > sealed_layers_max)
-      return corrupt(path, "has a disk without a name or layers");
-    for (std::size_t j = 0; j < i; ++j)
-      if (x.disks[j].name == disk.name)
-        return corrupt(path, "has " + disk.name + " twice");
-  }
-  return {};
 }
 
 status check(const snapshot_manifest& x, const std::string& path) {
@@ -91,8 +73,8 @@ status check(const snapshot_manifest& x, const std::string& path) {
     return good;
   if (auto good = check_parts(x, path); !good)
     return good;
-  if (auto good = check_disks(x, path); !good)
-    return good;
+  if (const auto why = broken_limit(x); !why.empty())
+    return corrupt(path, why);
   const auto root = root_hash_of(x);
   if (!root)
     return corrupt(path, root.error().message, root.error().code);
@@ -107,6 +89,12 @@ std::string plain_text(const snapshot_manifest& x) {
     value.erase("disks");
   if (x.limits.empty())
     value.erase("limits");
+  if (is_older(x)) {
+    value["contract"].erase("files");
+    for (const auto* const name :
+         {"origin", "sequence", "signed_by", "signature"})
+      value.erase(name);
+  }
   return schema::dump(value, 1) + "\n";
 }
 
@@ -144,6 +132,22 @@ expected<sha256> with_disks(const sha256& root, const snapshot_manifest& x) {
     std::span{reinterpret_cast<const uint8_t*>(text.data()), text.size()});
 }
 
+/// From version 5 on, what a snapshot would run is as much part of its
+/// identity as what it holds.
+expected<sha256> with_contract(const sha256& root, const snapshot_manifest& x) {
+  if (is_older(x))
+    return root;
+  const schema::json rest{{"source", x.source.value},
+                          {"operation", x.operation.value},
+                          {"mode", schema::name_of(x.mode)},
+                          {"contract", schema::to_json(x.contract)},
+                          {"limits", schema::to_json(x.limits)}};
+  const auto text =
+    "forkfleet root 5\n" + to_hex(root) + "\n" + schema::dump(rest, -1);
+  return hash_bytes(
+    std::span{reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+}
+
 expected<sha256> diff_root_of(const snapshot_manifest& x,
                               std::span<const sha256> extents,
                               const sha256& vmstate) {
@@ -162,10 +166,10 @@ expected<sha256> diff_root_of(const snapshot_manifest& x,
 
 } // namespace
 
-uint64_t version_of(const snapshot_manifest& x) {
+uint64_t least_version_of(const snapshot_manifest& x) {
   if (!x.limits.empty())
     return manifest_version_limits;
-  return x.disks.empty() ? manifest_version : manifest_version_disks;
+  return x.disks.empty() ? manifest_version_diffs : manifest_version_disks;
 }
 
 expected<std::string> manifest_text(snapshot_manifest x) {
@@ -233,7 +237,9 @@ expected<std::string> root_hash_of(const snapshot_manifest& x) {
                                    .vmstate = *vmstate});
   if (!root)
     return tl::unexpected<failure>(root.error());
-  const auto result = with_disks(*root, x);
+  auto result = with_disks(*root, x);
+  if (result)
+    result = with_contract(*result, x);
   if (!result)
     return tl::unexpected<failure>(result.error());
   return to_hex(*result);

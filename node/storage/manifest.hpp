@@ -10,18 +10,19 @@
 
 #include "actors/branch_protocol.hpp"
 #include "actors/limits_protocol.hpp"
+#include "actors/sandbox_protocol.hpp"
 #include "node/storage/hash.hpp"
 #include "node/vmm.hpp"
 
 namespace forkfleet {
 
-/// The version of the format that this program writes. It also reads the one
-/// before, in which every snapshot was flat.
-inline constexpr uint64_t manifest_version = 2;
+/// The version of the format that this program writes: its root hash covers
+/// all that makes a snapshot, its contract too. Older ones are read: 1, in
+/// which every snapshot was flat, 2, 3 with disks, 4 with limits. Their root
+/// hash covers no contract.
+inline constexpr uint64_t manifest_version = 5;
 inline constexpr uint64_t manifest_version_min = 1;
-
-/// The version of one that has disks, and of one that tells its source's
-/// limits, with disks or without.
+inline constexpr uint64_t manifest_version_diffs = 2;
 inline constexpr uint64_t manifest_version_disks = 3;
 inline constexpr uint64_t manifest_version_limits = 4;
 
@@ -83,10 +84,6 @@ struct sealed_disk {
   }
 };
 
-/// The most disks, and the most layers of one.
-inline constexpr std::size_t sealed_disks_max = 32;
-inline constexpr std::size_t sealed_layers_max = 64;
-
 struct snapshot_manifest {
   uint64_t format_version = manifest_version;
   std::string root_hash = {};
@@ -113,6 +110,10 @@ struct snapshot_manifest {
   run_contract contract = {};
   std::vector<sealed_disk> disks = {};
   sandbox_limits limits = {};
+  snapshot_origin origin = snapshot_origin::unknown;
+  uint64_t sequence = 0;
+  std::string signed_by = {};
+  std::string signature = {};
   std::string manifest_hash = {};
 
   friend bool operator==(const snapshot_manifest&,
@@ -125,10 +126,13 @@ struct snapshot_manifest {
     using m = snapshot_manifest;
     return std::tuple{
       field("format_version", &m::format_version,
-            "Of this file; 4 with limits, else 3 with disks, else 2.",
+            "Of this file; 5. Older ones: 4 with limits, else 3 with disks, "
+            "else 2.",
             required),
       field("root_hash", &m::root_hash,
-            "The snapshot's id: SHA-256 over sizes and hashes.", required),
+            "The snapshot's id: SHA-256 over sizes and hashes, and from "
+            "version 5 on over source, operation, mode, contract and limits.",
+            required),
       field("tag", &m::tag, "Its name in the fleet.", required),
       field("parent", &m::parent,
             "The snapshot that the source was restored from."),
@@ -161,14 +165,21 @@ struct snapshot_manifest {
       field("contract", &m::contract, "What it needs to run again.", required),
       field("disks", &m::disks, "Its writable disks; from version 3 on."),
       field("limits", &m::limits, "Its source's limits; from version 4 on."),
+      field("origin", &m::origin,
+            "How it came to this store; from version 5 on."),
+      field("sequence", &m::sequence,
+            "Its place in the order in which this store got its snapshots."),
+      field("signed_by", &m::signed_by,
+            "The public key, Ed25519 in hex, that vouches for the root hash."),
+      field("signature", &m::signature, "Its signature, in hex."),
       field("manifest_hash", &m::manifest_hash,
             "SHA-256 of this text with nothing here; empty in version 1."),
     };
   }
 };
 
-/// The version that this program writes of such a manifest.
-uint64_t version_of(const snapshot_manifest& x);
+/// The oldest version that can say what the manifest says of disks and limits.
+uint64_t least_version_of(const snapshot_manifest& x);
 
 /// The manifest as the text of its file, with its hash.
 expected<std::string> manifest_text(snapshot_manifest x);
@@ -185,7 +196,13 @@ expected<std::vector<sha256>> from_hex(const std::vector<std::string>& texts);
 /// Hashes in hex.
 std::vector<std::string> to_hex(const std::vector<sha256>& hashes);
 
-/// The root hash of what the manifest says, in hex.
+/// The root hash of what the manifest says, in hex, by the rules of its
+/// version:
+///   content   = the hash of node/storage/hash.hpp, with disks by with_disks
+///   version 5 = SHA-256 of: the text "forkfleet root 5\n", the content's
+///               hash in hex and "\n", then as JSON without blanks an object
+///               of source, operation, mode, contract and limits, in this
+///               order
 expected<std::string> root_hash_of(const snapshot_manifest& x);
 
 /// At most how much the manifest of so much memory takes on the disk.

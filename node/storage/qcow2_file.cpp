@@ -2,6 +2,7 @@
 // Offsets and meanings are those of QEMU's docs/interop/qcow2.txt.
 #include "node/storage/qcow2_file.hpp"
 
+#include <algorithm>
 #include <fcntl.h>
 
 #include "node/storage/big_endian.hpp"
@@ -88,6 +89,132 @@ expected<uint64_t> qcow2_bytes(std::span<const uint8_t> header,
     return fail(ec::invalid_request, path + ": says that it has "
                                        + std::to_string(bytes) + " bytes");
   return parts_of(bytes, qcow2_sector_bytes) * qcow2_sector_bytes;
+}
+
+namespace {
+
+constexpr uint64_t incompatible_at = 72;
+constexpr uint64_t header_length_at = 100;
+constexpr std::size_t qcow2_v2_header_bytes = 72;
+constexpr std::size_t name_bytes_max = 1023;
+constexpr uint64_t extensions_max = 64;
+constexpr uint64_t backing_format_extension = 0xe2792aca;
+constexpr uint64_t data_file_extension = 0x44415441;
+constexpr uint64_t table_bytes_max = 32u << 20;
+
+/// A number of 4 bytes.
+uint64_t word_at(std::span<const uint8_t> bytes, std::size_t at) {
+  uint64_t result = 0;
+  for (std::size_t i = 0; i < 4; ++i)
+    result = result << 8 | bytes[at + i];
+  return result;
+}
+
+std::string text_at(std::span<const uint8_t> bytes, std::size_t at,
+                    std::size_t size) {
+  return {reinterpret_cast<const char*>(bytes.data()) + at, size};
+}
+
+/// Fills in what the header's extensions say; false when one points out of
+/// what there is.
+bool take_extensions(std::span<const uint8_t> begin, std::size_t at,
+                     qcow2_header& x) {
+  for (uint64_t i = 0; i < extensions_max; ++i) {
+    if (at + 8 > begin.size())
+      return false;
+    const auto kind = word_at(begin, at);
+    const auto size = word_at(begin, at + 4);
+    at += 8;
+    if (kind == 0)
+      return true;
+    if (size > begin.size() - at)
+      return false;
+    if (kind == backing_format_extension)
+      x.backing_format = text_at(begin, at, size);
+    if (kind == data_file_extension)
+      x.data_file = text_at(begin, at, size);
+    at += parts_of(size, 8) * 8;
+    if (at > begin.size())
+      return false;
+  }
+  return false;
+}
+
+} // namespace
+
+expected<qcow2_header> read_header(std::span<const uint8_t> begin,
+                                   const std::string& path) {
+  const auto bad = [&path](const char* why) {
+    return fail(ec::invalid_request, path + ": " + why);
+  };
+  const auto bytes = qcow2_bytes(begin, path);
+  if (!bytes)
+    return tl::unexpected<failure>(bytes.error());
+  if (begin.size() < qcow2_v2_header_bytes)
+    return bad("ends inside of its qcow2 header");
+  qcow2_header x{.bytes = *bytes,
+                 .version = word_at(begin, 4),
+                 .cluster_bits = word_at(begin, cluster_bits_at),
+                 .snapshots = word_at(begin, 60),
+                 .is_encrypted = word_at(begin, 32) != 0};
+  if (x.version != 2 && x.version != 3)
+    return bad("is qcow2 of a version that is neither 2 nor 3");
+  auto length = qcow2_v2_header_bytes;
+  if (x.version == 3) {
+    if (begin.size() < qcow2_header_bytes)
+      return bad("ends inside of its qcow2 header");
+    x.incompatible = number_at(begin, incompatible_at);
+    length = word_at(begin, header_length_at);
+  }
+  if (length < qcow2_v2_header_bytes || length % 8 != 0
+      || !take_extensions(begin, length, x))
+    return bad("has a qcow2 header that does not end");
+  const auto name_at = number_at(begin, 8);
+  const auto name_bytes = word_at(begin, 16);
+  if (name_at != 0) {
+    if (name_bytes > name_bytes_max || name_at > begin.size()
+        || name_bytes > begin.size() - name_at)
+      return bad("names what it lies over outside of its qcow2 header");
+    x.backing = text_at(begin, name_at, name_bytes);
+  }
+  return x;
+}
+
+expected<qcow2_header> read_header_of(const std::string& path) {
+  const auto fd = open_file(path, O_RDONLY | O_NONBLOCK);
+  if (!fd)
+    return tl::unexpected<failure>(fd.error());
+  const auto size = file_size(fd->get(), path);
+  if (!size)
+    return tl::unexpected<failure>(size.error());
+  std::vector<uint8_t> begin(std::min<uint64_t>(*size, qcow2_header_max));
+  if (auto read = read_at(fd->get(), begin, 0, path); !read)
+    return tl::unexpected<failure>(read.error());
+  return read_header(begin, path);
+}
+
+status check_layer(const std::string& path, uint64_t disk_bytes,
+                   bool is_foreign) {
+  const auto header = read_header_of(path);
+  const auto bad = [&path](const std::string& why) {
+    return fail(ec::snapshot_corrupt, path + ": is no layer of a disk: " + why);
+  };
+  if (!header)
+    return fail(header.error().code == ec::invalid_request
+                  ? ec::snapshot_corrupt
+                  : header.error().code,
+                header.error().message);
+  if (is_foreign && !header->backing.empty())
+    return bad("it names a file that it lies over");
+  if (!header->data_file.empty() || header->incompatible != 0)
+    return bad("its data lies elsewhere, or in a way that is not ours");
+  if (header->version != 3 || header->cluster_bits != cluster_bits
+      || header->is_encrypted || header->snapshots != 0)
+    return bad("it is not of the kind that is made here");
+  if (header->bytes != disk_bytes)
+    return bad("it is of a disk of " + std::to_string(header->bytes)
+               + " bytes");
+  return {};
 }
 
 status mark_written(const std::string& path, std::vector<bool>& written) {

@@ -28,6 +28,37 @@ status make_qcow2(const std::string& path, uint64_t bytes);
 expected<uint64_t> qcow2_bytes(std::span<const uint8_t> header,
                                const std::string& path);
 
+/// What a qcow2 header says that matters to who opens the image.
+struct qcow2_header {
+  uint64_t bytes = 0;   // what a guest sees
+  uint64_t version = 0; // 2 or 3
+  uint64_t cluster_bits = 0;
+  uint64_t incompatible = 0; // feature bits that a reader must know
+  uint64_t snapshots = 0;    // inside of it
+  bool is_encrypted = false;
+  std::string backing = {};        // the name of what it lies over
+  std::string backing_format = {}; // as the header tells it
+  std::string data_file = {};      // the name of where its data lies
+};
+
+/// As much of a file as a header takes.
+inline constexpr std::size_t qcow2_header_max = 64u << 10;
+
+/// The header that `begin`, up to `qcow2_header_max` of the file, begins with.
+/// invalid_request names `path` when it is none, or points out of itself.
+expected<qcow2_header> read_header(std::span<const uint8_t> begin,
+                                   const std::string& path);
+
+/// Same, of a file.
+expected<qcow2_header> read_header_of(const std::string& path);
+
+/// The layer at `path` is one that a VM may open as a layer of a disk of so
+/// many bytes: of that size, and all its data in itself. Who opens it says
+/// what it lies over; one of a stranger may not even name something.
+/// snapshot_corrupt names what is not so.
+status check_layer(const std::string& path, uint64_t disk_bytes,
+                   bool is_foreign);
+
 /// What one entry of such an image's tables stands for.
 inline constexpr uint64_t qcow2_cluster_bytes = 64u << 10;
 

@@ -43,28 +43,36 @@ status sandbox_records::save(const sandbox_record& record) {
   return is_new ? sync_directory(data_->sandboxes()) : status{};
 }
 
-std::vector<sandbox_record>
-sandbox_records::load_all(std::vector<std::string>& problems) {
+expected<std::vector<sandbox_record>>
+sandbox_records::load_all(std::vector<std::string>& problems,
+                          std::vector<unread_record>* unread) {
   std::vector<sandbox_record> result;
   const auto names = list_directory(data_->sandboxes());
-  if (!names) {
-    problems.push_back(names.error().message);
-    return result;
-  }
+  if (!names)
+    return tl::unexpected<failure>(names.error());
   for (const auto& name : *names) {
     const sandbox_id id{name};
     const auto path = directory(id);
-    if (!path_exists(file_in(path))) {
+    auto record = look_for(file_in(path)) == presence::absent
+                    ? tl::unexpected<failure>(failure{})
+                    : load_sandbox_record(path, id);
+    if (record) {
+      result.push_back(std::move(*record));
+    } else if (!record.error()) {
       const auto gone = remove_tree(data_->sandboxes(), name);
       problems.push_back(gone ? path + " had no record: removed"
                               : gone.error().message);
-    } else if (auto record = load_sandbox_record(path, id); record) {
-      result.push_back(std::move(*record));
     } else {
       problems.push_back(record.error().message);
+      if (unread)
+        unread->push_back({id, record.error().message});
     }
   }
   return result;
+}
+
+expected<sandbox_record> sandbox_records::load(const sandbox_id& place) const {
+  return load_sandbox_record(directory(place), place);
 }
 
 status sandbox_records::remove(const sandbox_id& place) {
@@ -72,7 +80,7 @@ status sandbox_records::remove(const sandbox_id& place) {
     return fail(ec::invalid_request,
                 "'" + place.value + "' is no sandbox' name");
   const auto path = directory(place);
-  if (!path_exists(path))
+  if (look_for(path) == presence::absent)
     return {};
   auto done = remove_file(file_in(path));
   if (done)

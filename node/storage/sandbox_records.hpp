@@ -81,6 +81,12 @@ struct sandbox_record {
   }
 };
 
+/// A sandbox of which only its place is known.
+struct unread_record {
+  sandbox_id place = {};
+  std::string why = {};
+};
+
 /// The name of its directory, which no other sandbox has.
 inline const sandbox_id& place_of(const sandbox_record& x) {
   return x.place.empty() ? x.id : x.place;
@@ -102,10 +108,16 @@ public:
   /// that exists is replaced. invalid_request for an id that is no name.
   status save(const sandbox_record& record);
 
-  /// All records, in order of their places. A directory without a record never
-  /// had a VM and is removed; a record that cannot be read is left alone.
-  /// Both stand in `problems`.
-  std::vector<sandbox_record> load_all(std::vector<std::string>& problems);
+  /// All records, in order of their places. A directory that certainly has no
+  /// record never had a VM and is removed. A record that cannot be read is left
+  /// alone, and stands in `unread`: its VM may run. Both stand in `problems`.
+  /// io_failed when nobody knows which there are.
+  expected<std::vector<sandbox_record>>
+  load_all(std::vector<std::string>& problems,
+           std::vector<unread_record>* unread = nullptr);
+
+  /// The one record of a place.
+  expected<sandbox_record> load(const sandbox_id& place) const;
 
   /// Removes the record first, then the directory with the run files; also
   /// correct when there is none. Only when the VM is gone.

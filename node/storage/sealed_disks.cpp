@@ -8,6 +8,7 @@
 
 #include "actors/disk_calls.hpp"
 #include "node/storage/file.hpp"
+#include "node/storage/manifest_limits.hpp"
 
 namespace forkfleet {
 
@@ -116,14 +117,16 @@ status share_layer(const std::string& from, const std::string& to) {
   return tl::unexpected(errno_failure(errno, "link " + from + " to " + to));
 }
 
-expected<sealed_layer> hash_layer(const std::string& path) {
+expected<sealed_layer> hash_layer(const std::string& path,
+                                  const stop_asked& stop) {
   const auto fd = open_file(path, O_RDONLY);
   if (!fd)
     return tl::unexpected<failure>(fd.error());
   const auto bytes = file_size(fd->get(), path);
   if (!bytes)
     return tl::unexpected<failure>(bytes.error());
-  const auto hash = hash_file({.fd = fd->get(), .path = path, .bytes = *bytes});
+  const auto hash =
+    hash_file({.fd = fd->get(), .path = path, .bytes = *bytes, .stop = stop});
   if (!hash)
     return tl::unexpected<failure>(hash.error());
   return sealed_layer{*bytes, to_hex(*hash)};

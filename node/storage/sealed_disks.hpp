@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "actors/snapshot_protocol.hpp"
+#include "node/snapshot_store.hpp"
 #include "node/storage/manifest.hpp"
-#include "node/vmm.hpp"
 
 namespace forkfleet {
 
@@ -41,8 +41,9 @@ std::string layer_path(const std::string& directory, const std::string& disk,
 /// cannot. `to` must be free.
 status share_layer(const std::string& from, const std::string& to);
 
-/// Size and hash of a layer's file.
-expected<sealed_layer> hash_layer(const std::string& path);
+/// Size and hash of a layer's file; interrupted when `stop` says so.
+expected<sealed_layer> hash_layer(const std::string& path,
+                                  const stop_asked& stop = {});
 
 /// Syncs, links and hashes all layers into `directory`; what the manifest
 /// says of them. `known` may be null.

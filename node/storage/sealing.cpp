@@ -5,17 +5,14 @@
 #include "actors/fault.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/label_record.hpp"
+#include "node/storage/manifest_limits.hpp"
 #include "node/storage/reservation.hpp"
+#include "node/storage/snapshot_signature.hpp"
 #include "node/storage/staging.hpp"
 
 namespace forkfleet {
 
 namespace {
-
-microseconds unix_time() {
-  return std::chrono::duration_cast<microseconds>(
-    std::chrono::system_clock::now().time_since_epoch());
-}
 
 status check_memory_size(int fd, const std::string& path, uint64_t bytes) {
   const auto size = file_size(fd, path);
@@ -89,7 +86,16 @@ status add_hashes(disk_staging_area& files, snapshot_manifest& manifest) {
   if (!root)
     return tl::unexpected<failure>(root.error());
   manifest.root_hash = *root;
-  return {};
+  return files.key ? sign(manifest, *files.key) : status{};
+}
+
+/// What could not be read again is not written.
+status check_limits(const disk_staging_area& files,
+                    const snapshot_manifest& manifest) {
+  const auto why = broken_limit(manifest);
+  return why.empty()
+           ? status{}
+           : fail(ec::unsupported, files.directory + ": the snapshot " + why);
 }
 
 status add_disks(disk_staging_area& files, snapshot_manifest& manifest) {
@@ -129,6 +135,11 @@ status write_manifest(const std::string& path, const std::string& text) {
 
 } // namespace
 
+microseconds sealing_time() {
+  return std::chrono::duration_cast<microseconds>(
+    std::chrono::system_clock::now().time_since_epoch());
+}
+
 status finish_directory(const std::string& directory,
                         const snapshot_manifest& manifest) {
   const auto text = manifest_text(manifest);
@@ -157,8 +168,11 @@ expected<snapshot_manifest> complete_staging(disk_staging_area& files,
   then([&] {
     return give_back(files.vmstate.get(), manifest.vmstate_bytes, vmstate_path);
   });
+  // Before it is synced, so that what is told of its size is on the disk.
+  then(
+    [&] { return files.flat ? files.flat->give_back_unwritten() : status{}; });
   then([&] { return add_disks(files, manifest); });
-  manifest.format_version = version_of(manifest);
+  then([&] { return check_limits(files, manifest); });
   then([&] { return add_hashes(files, manifest); });
   then([] { return fault_point("seal.hashed"); });
   then([&] { return sync_memory(files); });
@@ -171,7 +185,7 @@ expected<snapshot_manifest> complete_staging(disk_staging_area& files,
              : write_annotation(files.directory, manifest.root_hash, words);
   });
   then([&] {
-    manifest.created_at = unix_time();
+    manifest.created_at = sealing_time();
     return finish_directory(files.directory, manifest);
   });
   if (!done)

@@ -3,12 +3,14 @@
 // labels and notes, what they take, and how two of them differ.
 #include <utility>
 
+#include "node/storage/contract_text.hpp"
 #include "node/storage/disk_comparison.hpp"
 #include "node/storage/disk_snapshot_store.hpp"
 #include "node/storage/image_comparison.hpp"
 #include "node/storage/label_record.hpp"
 #include "node/storage/sealed_directory.hpp"
 #include "node/storage/sealed_disks.hpp"
+#include "node/storage/snapshot_signature.hpp"
 
 namespace forkfleet {
 
@@ -50,6 +52,8 @@ disk_snapshot_store::annotate(const snapshot_tag& tag,
   auto entry = *table_.find(tag);
   entry.info.labels = words->labels;
   entry.info.note = words->note;
+  if (*words != before)
+    entry.info.revision = ++revisions_;
   table_.add(entry);
   return table_.describe(entry);
 }
@@ -65,8 +69,11 @@ expected<snapshot_usage> disk_snapshot_store::usage(const snapshot_tag& tag) {
   }
   const auto& directory = result.info.directory;
   result.unique_bytes = unique_bytes_of(directory);
-  if (const auto manifest = read_sealed(directory, tag))
+  if (const auto manifest = read_sealed(directory, tag)) {
     result.disks = describe_disks(directory, manifest->disks);
+    result.signature = signature_text(*manifest, fleet_key());
+    result.contract = contract_lines(manifest->contract);
+  }
   return result;
 }
 

@@ -1,27 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // How disk_snapshot_store packs a snapshot into one file and takes one out of
-// it. An archive holds, in this order: manifest.json, flat.json where the
-// snapshot is a diff, vmstate, memory.bin, the layers of its disks, labels.json
-// where something is said of it. It needs no other snapshot; what the disks'
-// layers lie over is a file of the user's, as the kernel is.
+// it. An archive holds, in this order: manifest.json, vmstate, memory.bin, the
+// layers of its disks, labels.json where something is said of it. It needs no
+// other snapshot, and its manifest is that of a flat one: a diff gets, on its
+// way out, a root hash that covers all of its memory. What the disks' layers
+// lie over is a file of the user's, as the kernel is. Archives of older
+// versions have flat.json behind the manifest where they hold a diff.
 #include <algorithm>
 #include <fcntl.h>
 #include <filesystem>
 
 #include "node/storage/archive_reader.hpp"
+#include "node/storage/contract_text.hpp"
 #include "node/storage/disk_snapshot_store.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/image_export.hpp"
 #include "node/storage/label_record.hpp"
-#include "node/storage/qcow2_file.hpp"
 #include "node/storage/sealed_directory.hpp"
+#include "node/storage/snapshot_signature.hpp"
 
 namespace forkfleet {
 
 namespace {
 
-/// Data and what qcow2 says about it.
-constexpr uint64_t layer_bytes_max = 2 * qcow2_bytes_max;
+/// How much of a contract an error tells.
+constexpr std::size_t told_contract_max = 2000;
 
 std::string parent_directory(const std::string& path) {
   const auto parent = std::filesystem::path{path}.parent_path().string();
@@ -53,10 +56,12 @@ status put_vmstate(archive_writer& archive, const std::string& directory,
   return done;
 }
 
-/// Nothing, when nothing is said of the snapshot.
+/// Nothing, when nothing is said of the snapshot, whose root hash is another
+/// than that of its archive when it is a diff.
 status put_words(archive_writer& archive, const std::string& directory,
+                 const std::string& sealed_root,
                  const snapshot_manifest& manifest) {
-  const auto words = read_annotation(directory, manifest.root_hash);
+  const auto words = read_annotation(directory, sealed_root);
   if (!words)
     return tl::unexpected<failure>(words.error());
   if (words->empty())
@@ -66,8 +71,10 @@ status put_words(archive_writer& archive, const std::string& directory,
               : tl::unexpected<failure>(text.error());
 }
 
-/// What is said of it, and that nothing follows, into the staging.
+/// What is said of it, and that nothing follows, into the staging. The words
+/// are those of `archived_root`, which an older version gave it.
 status unpack_words(archive_reader& archive, const std::string& directory,
+                    const std::string& archived_root,
                     const snapshot_manifest& manifest) {
   const auto has_words =
     archive.next_if_any(label_file, label_record_bytes_max);
@@ -78,8 +85,7 @@ status unpack_words(archive_reader& archive, const std::string& directory,
   const auto text = archive.read_text();
   if (!text)
     return tl::unexpected<failure>(text.error());
-  const auto words =
-    annotation_from_text(*text, label_file, manifest.root_hash);
+  const auto words = annotation_from_text(*text, label_file, archived_root);
   if (!words)
     return fail(ec::snapshot_corrupt,
                 std::string{label_file}
@@ -99,50 +105,93 @@ expected<snapshot_manifest> read_first(archive_reader& archive,
   if (!text)
     return tl::unexpected<failure>(text.error());
   auto result = manifest_from_text(*text, path + ": " + manifest_file);
-  if (result
-      && (result->memory_bytes == 0 || result->memory_bytes > guest_memory_max
-          || result->vmstate_bytes > guest_memory_max))
-    return fail(ec::snapshot_corrupt, path + ": no guest has "
-                                        + std::to_string(result->memory_bytes)
-                                        + " bytes of memory");
-  if (result)
-    for (const auto& disk : result->disks)
-      for (const auto& layer : disk.layers)
-        if (layer.bytes > layer_bytes_max)
-          return fail(ec::snapshot_corrupt, path + ": no disk has a layer of "
-                                              + std::to_string(layer.bytes)
-                                              + " bytes");
+  if (result && result->memory_bytes == 0)
+    return fail(ec::snapshot_corrupt, path + ": holds no memory");
+  if (result && result->form == sealed_form::diff
+      && result->format_version == manifest_version)
+    return fail(ec::snapshot_corrupt,
+                path + ": is of a diff; an archive holds all of the memory");
   return result;
 }
 
+/// All of the memory is in one file, whatever it was before.
+void make_flat(snapshot_manifest& x, std::vector<std::string> extents) {
+  x.form = sealed_form::flat;
+  x.base = {};
+  x.base_hash = {};
+  x.data_bytes = 0;
+  x.runs = 0;
+  x.runs_hash = {};
+  x.extents = std::move(extents);
+}
+
+/// Gives it the identity that its content and its contract have now. What an
+/// older version, or another form, was signed with is void.
+status make_current(snapshot_manifest& x) {
+  x.format_version = manifest_version;
+  const auto root = root_hash_of(x);
+  if (!root)
+    return tl::unexpected<failure>(root.error());
+  if (*root == x.root_hash)
+    return {};
+  x.root_hash = *root;
+  x.signed_by = {};
+  x.signature = {};
+  return {};
+}
+
+/// The extents of an older archive's image, which came as a diff's.
+expected<std::vector<std::string>>
+read_flat_record(archive_reader& archive, const snapshot_manifest& manifest) {
+  const auto header = archive.next(flat_record_file, manifest_bytes_max);
+  const auto text =
+    header ? archive.read_text() : tl::unexpected<failure>(header.error());
+  auto found = text ? flat_record_from_text(*text, flat_record_file, manifest)
+                    : tl::unexpected<failure>(text.error());
+  if (!found)
+    return tl::unexpected<failure>(found.error());
+  return std::move(found->extents);
+}
+
 } // namespace
+
+/// The manifest that an archive of a sealed snapshot begins with.
+expected<snapshot_manifest>
+disk_snapshot_store::to_archive(const snapshot_manifest& sealed,
+                                const image_survey& known) const {
+  auto result = sealed;
+  if (sealed.form == sealed_form::diff)
+    make_flat(result, to_hex(known.extents));
+  auto done = make_current(result);
+  // A stranger's snapshot is not made ours by packing it again.
+  if (done && result.signature.empty() && options_.key && is_ours(sealed))
+    done = sign(result, *options_.key);
+  if (!done)
+    return tl::unexpected<failure>(done.error());
+  return result;
+}
 
 expected<uint64_t> disk_snapshot_store::write_archive(const held_chain& chain,
                                                       const std::string& path,
                                                       const stop_asked& stop) {
   const auto& info = chain.links.front().info;
   const pace how{options_.gate, stop};
-  const auto manifest = read_sealed(info.directory, info.tag);
-  const auto text =
-    read_small_file(info.directory + "/" + manifest_file, manifest_bytes_max);
+  const auto sealed = read_sealed(info.directory, info.tag);
   const auto image = open_layers(chain);
-  if (!manifest || !text || !image)
-    return tl::unexpected<failure>(!manifest ? manifest.error()
-                                   : !text   ? text.error()
-                                             : image.error());
+  if (!sealed || !image)
+    return tl::unexpected<failure>(sealed ? image.error() : sealed.error());
   const auto known = survey(**image, how);
   if (!known)
     return tl::unexpected<failure>(known.error());
-  const auto record = flat_record_text({.root_hash = manifest->root_hash,
-                                        .memory_bytes = manifest->memory_bytes,
-                                        .extents = to_hex(known->extents)});
-  auto archive = archive_writer::make(path);
-  if (!record || !archive)
-    return tl::unexpected<failure>(record ? archive.error() : record.error());
+  const auto manifest = to_archive(*sealed, *known);
+  const auto text = manifest ? manifest_text(*manifest)
+                             : tl::unexpected<failure>(manifest.error());
+  auto archive =
+    text ? archive_writer::make(path) : tl::unexpected<failure>(text.error());
+  if (!archive)
+    return tl::unexpected<failure>(archive.error());
   const auto seconds = seconds_of(*manifest);
   auto done = (*archive)->put(manifest_file, seconds, *text);
-  if (done && manifest->form == sealed_form::diff)
-    done = (*archive)->put(flat_record_file, seconds, *record);
   if (done)
     done = put_vmstate(**archive, info.directory, *manifest);
   if (done)
@@ -151,7 +200,7 @@ expected<uint64_t> disk_snapshot_store::write_archive(const held_chain& chain,
     done =
       write_layers(**archive, info.directory, manifest->disks, seconds, how);
   if (done)
-    done = put_words(**archive, info.directory, *manifest);
+    done = put_words(**archive, info.directory, sealed->root_hash, *manifest);
   if (!done)
     return tl::unexpected<failure>(done.error());
   return (*archive)->end();
@@ -188,31 +237,24 @@ disk_snapshot_store::export_to(const snapshot_tag& tag, const std::string& path,
 expected<snapshot_manifest> disk_snapshot_store::import_staged(
   archive_reader& archive, snapshot_manifest manifest, disk_staging_area& area,
   const stop_asked& stop) {
-  auto extents = from_hex(manifest.extents);
-  std::string record;
+  const auto archived_root = manifest.root_hash;
   if (manifest.form == sealed_form::diff) {
-    const auto header = archive.next(flat_record_file, manifest_bytes_max);
-    const auto text =
-      header ? archive.read_text() : tl::unexpected<failure>(header.error());
-    const auto found =
-      text ? flat_record_from_text(*text, flat_record_file, manifest)
-           : tl::unexpected<failure>(text.error());
-    if (!found)
-      return tl::unexpected<failure>(found.error());
-    record = *text;
-    extents = from_hex(found->extents);
+    auto extents = read_flat_record(archive, manifest);
+    if (!extents)
+      return tl::unexpected<failure>(extents.error());
+    make_flat(manifest, std::move(*extents));
   }
-  if (!extents)
-    return tl::unexpected<failure>(extents.error());
-  auto done = unpack_files(archive, manifest, *extents,
-                           {.area = area,
-                            .file_system = file_system_,
-                            .how = {options_.gate, stop},
-                            .debt = debt_});
+  const auto extents = from_hex(manifest.extents);
+  auto done =
+    extents ? make_current(manifest) : tl::unexpected<failure>(extents.error());
   if (done)
-    done = unpack_words(archive, area.directory, manifest);
-  if (done && !record.empty())
-    done = write_durably(area.directory + "/" + flat_record_file, record);
+    done = unpack_files(archive, manifest, *extents,
+                        {.area = area,
+                         .file_system = file_system_,
+                         .how = {options_.gate, stop},
+                         .debt = debt_});
+  if (done)
+    done = unpack_words(archive, area.directory, archived_root, manifest);
   if (done)
     done = finish_directory(area.directory, manifest);
   if (!done)
@@ -223,9 +265,10 @@ expected<snapshot_manifest> disk_snapshot_store::import_staged(
 expected<snapshot_info> disk_snapshot_store::import_as(
   archive_reader& archive, snapshot_manifest manifest, const snapshot_tag& tag,
   const stop_asked& stop) {
-  manifest.format_version = version_of(manifest);
   manifest.tag = tag;
   manifest.host = host_;
+  manifest.origin = snapshot_origin::imported;
+  manifest.created_at = std::min(manifest.created_at, sealing_time());
   staging_request request{.tag = tag,
                           .memory_bytes = manifest.memory_bytes,
                           .vmstate_bytes = manifest.vmstate_bytes,
@@ -233,6 +276,7 @@ expected<snapshot_info> disk_snapshot_store::import_as(
   {
     const std::lock_guard lock{mutex_};
     request.operation = {"import-" + std::to_string(++imports_)};
+    manifest.sequence = sequence_++;
     // Its parent may never have been here, or be another by now.
     const auto* const parent = table_.find(manifest.parent);
     if (parent == nullptr || parent->info.root_hash != manifest.parent_hash) {
@@ -258,14 +302,42 @@ expected<snapshot_info> disk_snapshot_store::import_as(
   return result;
 }
 
+status disk_snapshot_store::check_belief(const snapshot_manifest& manifest,
+                                         const archive_belief& belief) const {
+  if (belief.accept_unsigned || is_vouched_by(manifest, fleet_key())
+      || is_vouched_by(manifest, belief.key))
+    return {};
+  return fail(ec::not_permitted,
+              "vouched for by " + signature_text(manifest, fleet_key())
+                + ", not by this fleet's key. A child of it would run: "
+                + contract_line(manifest.contract, told_contract_max)
+                + ". To believe it: forkfleet import --trust-key KEY, or "
+                  "--unsigned");
+}
+
+expected<archive_contents>
+disk_snapshot_store::look_into(const std::string& path) {
+  const auto archive = archive_reader::open(path);
+  if (!archive)
+    return tl::unexpected<failure>(archive.error());
+  const auto manifest = read_first(**archive, path);
+  if (!manifest)
+    return tl::unexpected<failure>(manifest.error());
+  return archive_contents{manifest->tag, signature_text(*manifest, fleet_key()),
+                          contract_lines(manifest->contract)};
+}
+
 expected<archive_result> disk_snapshot_store::import_from(
-  const std::string& path, const snapshot_tag& tag, const stop_asked& stop) {
+  const std::string& path, const snapshot_tag& tag, const stop_asked& stop,
+  const archive_belief& belief) {
   const auto archive = archive_reader::open(path);
   if (!archive)
     return tl::unexpected<failure>(archive.error());
   auto manifest = read_first(**archive, path);
   if (!manifest)
     return tl::unexpected<failure>(manifest.error());
+  if (auto believed = check_belief(*manifest, belief); !believed)
+    return fail(believed.error().code, path + ": " + believed.error().message);
   const auto wanted = tag.value.empty() ? manifest->tag : tag;
   const auto info = import_as(**archive, std::move(*manifest), wanted, stop);
   if (!info)

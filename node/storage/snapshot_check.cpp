@@ -75,8 +75,10 @@ status snapshot_check::vmstate(const std::string& directory,
   const auto fd = open_file(path, O_RDONLY);
   if (!fd)
     return tl::unexpected<failure>(fd.error());
-  const auto found =
-    hash_file({.fd = fd->get(), .path = path, .bytes = manifest.vmstate_bytes});
+  const auto found = hash_file({.fd = fd->get(),
+                                .path = path,
+                                .bytes = manifest.vmstate_bytes,
+                                .stop = stop_});
   if (!found)
     return tl::unexpected<failure>(found.error());
   if (to_hex(*found) != manifest.vmstate_hash)
@@ -93,7 +95,7 @@ status snapshot_check::disks(const std::string& directory,
       if (stop_ && stop_())
         return fail(ec::interrupted, directory + ": while it was checked");
       const auto path = layer_path(directory, disk.name, i);
-      const auto found = hash_layer(path);
+      const auto found = hash_layer(path, stop_);
       if (!found)
         return tl::unexpected<failure>(found.error());
       if (*found != disk.layers[i])

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How disk_snapshot_store gives a diff a flat image of its own.
+#include <chrono>
+
 #include "node/storage/disk_snapshot_store.hpp"
 #include "node/storage/file.hpp"
 #include "node/storage/flattening.hpp"
@@ -7,21 +9,40 @@
 
 namespace forkfleet {
 
-status disk_snapshot_store::begin_flatten(const snapshot_tag& tag) {
-  const std::lock_guard lock{mutex_};
-  if (!flattening_.insert(tag).second)
-    return fail(ec::node_busy, tag.value + " is being flattened");
+namespace {
+
+/// So often is one who waits asked whether to stop.
+constexpr auto stop_interval = std::chrono::milliseconds{50};
+
+} // namespace
+
+// Who comes second waits for the first, and finds it done.
+status disk_snapshot_store::begin_flatten(const snapshot_tag& tag,
+                                          const stop_asked& stop) {
+  std::unique_lock lock{mutex_};
+  while (!flattening_.insert(tag).second) {
+    lock.unlock();
+    if (stop && stop())
+      return fail(ec::interrupted,
+                  "waiting for " + tag.value + ", which is being flattened");
+    lock.lock();
+    flattened_.wait_for(lock, stop_interval,
+                        [&] { return !flattening_.contains(tag); });
+  }
   return {};
 }
 
 void disk_snapshot_store::end_flatten(const snapshot_tag& tag) {
-  const std::lock_guard lock{mutex_};
-  flattening_.erase(tag);
+  {
+    const std::lock_guard lock{mutex_};
+    flattening_.erase(tag);
+  }
+  flattened_.notify_all();
 }
 
 status disk_snapshot_store::flatten(const snapshot_tag& tag,
                                     const stop_asked& stop) {
-  if (auto begun = begin_flatten(tag); !begun)
+  if (auto begun = begin_flatten(tag, stop); !begun)
     return begun;
   const auto chain = hold_chain(tag);
   status done;

@@ -11,6 +11,7 @@
 #include "node/storage/sealed_directory.hpp"
 #include "node/storage/sealed_disks.hpp"
 #include "node/storage/snapshot_check.hpp"
+#include "node/storage/snapshot_signature.hpp"
 
 namespace forkfleet {
 
@@ -81,6 +82,7 @@ status disk_snapshot_store::load_index() {
   for (const auto& name : *names)
     if (auto loaded = load_one(name); !loaded)
       note(loaded.error());
+  sequence_ = table_.next_sequence();
   for (const auto& broken : table_.drop_broken())
     note(broken);
   return {};
@@ -98,12 +100,16 @@ status disk_snapshot_store::load_one(const std::string& name) {
   const auto manifest = read_sealed(directory_of(tag), tag);
   if (!manifest)
     return tl::unexpected<failure>(manifest.error());
-  table_.add(entry_of(*manifest));
+  auto entry = entry_of(*manifest);
+  entry.info.revision = ++revisions_;
+  table_.add(std::move(entry));
   // Words that cannot be read hide no snapshot.
   if (const auto words =
         read_annotation(directory_of(tag), manifest->root_hash);
-      !words)
+      !words) {
     note_problem(words.error());
+    unread_words_.insert(tag);
+  }
   return {};
 }
 
@@ -123,7 +129,9 @@ disk_snapshot_store::entry_of(const snapshot_manifest& manifest) const {
                      .stored_bytes = stored_bytes_of(directory),
                      .created_at = manifest.created_at,
                      .directory = directory,
-                     .limits = manifest.limits};
+                     .limits = manifest.limits,
+                     .origin = manifest.origin,
+                     .sequence = manifest.sequence};
   if (auto words = read_annotation(directory, manifest.root_hash)) {
     info.labels = std::move(words->labels);
     info.note = std::move(words->note);
@@ -134,14 +142,35 @@ disk_snapshot_store::entry_of(const snapshot_manifest& manifest) const {
           .is_flat = is_flat(directory, manifest)};
 }
 
+std::string disk_snapshot_store::fleet_key() const {
+  return options_.key ? options_.key->public_key() : std::string{};
+}
+
+bool disk_snapshot_store::is_ours(const snapshot_manifest& manifest) const {
+  return manifest.origin == snapshot_origin::sealed
+         || is_vouched_by(manifest, fleet_key());
+}
+
 std::vector<snapshot_info> disk_snapshot_store::list() {
   const std::lock_guard lock{mutex_};
   return table_.list();
 }
 
-snapshot_info disk_snapshot_store::find_root(const std::string& root_hash) {
+bool disk_snapshot_store::is_unread(const snapshot_tag& tag) {
   const std::lock_guard lock{mutex_};
-  const auto* const found = table_.find_root(root_hash);
+  return table_.find(tag) == nullptr
+         && look_for(directory_of(tag)) != presence::absent;
+}
+
+bool disk_snapshot_store::has_unread_words(const snapshot_tag& tag) {
+  const std::lock_guard lock{mutex_};
+  return unread_words_.contains(tag);
+}
+
+snapshot_info disk_snapshot_store::find_base(const std::string& root_hash,
+                                             const snapshot_tag& parent) {
+  const std::lock_guard lock{mutex_};
+  const auto* const found = table_.find_base(root_hash, parent);
   return found == nullptr ? snapshot_info{} : table_.describe(*found);
 }
 
@@ -193,6 +222,7 @@ expected<snapshot_files> disk_snapshot_store::open(const snapshot_tag& tag) {
                         .memory = (*image)->layout(),
                         .vmstate_path = directory + "/" + vmstate_file,
                         .disks = frozen_disks(directory, manifest->disks),
+                        .is_vouched = is_ours(*manifest),
                         .hold = chain->hold};
 }
 

@@ -48,10 +48,15 @@ status disk_snapshot_store::check_removable(const snapshot_tag& tag) const {
   return {};
 }
 
-expected<std::string> disk_snapshot_store::hide(const snapshot_tag& tag) {
+expected<std::string>
+disk_snapshot_store::hide(const snapshot_tag& tag,
+                          std::optional<uint64_t> revision) {
   const std::lock_guard lock{mutex_};
   if (auto good = check_removable(tag); !good)
     return tl::unexpected<failure>(good.error());
+  if (const auto* const found = table_.find(tag);
+      revision && found != nullptr && found->info.revision != *revision)
+    return fail(ec::node_busy, tag.value + " was given other labels meanwhile");
   auto name = std::string{removed_prefix} + tag.value;
   while (path_exists(data_->staging() + "/" + name))
     name = std::string{removed_prefix} + tag.value + "."
@@ -65,8 +70,9 @@ expected<std::string> disk_snapshot_store::hide(const snapshot_tag& tag) {
   return name;
 }
 
-status disk_snapshot_store::remove(const snapshot_tag& tag) {
-  const auto hidden = hide(tag);
+status disk_snapshot_store::remove(const snapshot_tag& tag,
+                                   std::optional<uint64_t> revision) {
+  const auto hidden = hide(tag, revision);
   if (!hidden)
     return tl::unexpected<failure>(hidden.error());
   auto done = sync_directory(data_->snapshots());

@@ -29,14 +29,25 @@ const table_entry* snapshot_table::find(const snapshot_tag& tag) const {
   return found == entries_.end() ? nullptr : &found->second;
 }
 
-const table_entry*
-snapshot_table::find_root(const std::string& root_hash) const {
+const table_entry* snapshot_table::find_base(const std::string& root_hash,
+                                             const snapshot_tag& parent) const {
   if (root_hash.empty())
     return nullptr;
+  const auto* const own = find(parent);
+  if (own != nullptr && own->info.root_hash == root_hash)
+    return own;
   for (const auto& [tag, entry] : entries_)
-    if (entry.info.root_hash == root_hash)
+    if (entry.info.root_hash == root_hash
+        && entry.info.origin == snapshot_origin::sealed)
       return &entry;
   return nullptr;
+}
+
+uint64_t snapshot_table::next_sequence() const {
+  uint64_t last = 0;
+  for (const auto& [tag, entry] : entries_)
+    last = std::max(last, entry.info.sequence);
+  return last + 1;
 }
 
 expected<std::vector<snapshot_tag>>

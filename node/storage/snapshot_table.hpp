@@ -42,9 +42,15 @@ public:
   std::size_t size() const { return entries_.size(); }
   const table_entry* find(const snapshot_tag& tag) const;
 
-  /// Nothing when no snapshot has this root hash; the first by tag when
-  /// several have.
-  const table_entry* find_root(const std::string& root_hash) const;
+  /// The snapshot of this root hash that a VM's changes may count from: one
+  /// that was sealed here, or `parent`, which the VM was started from. What
+  /// came out of an archive is no base but of its own children. Nothing when
+  /// there is none.
+  const table_entry* find_base(const std::string& root_hash,
+                               const snapshot_tag& parent) const;
+
+  /// More than any snapshot's place in the order of this store.
+  uint64_t next_sequence() const;
 
   /// The tags from `tag` down to the first that is flat. unknown_snapshot;
   /// snapshot_corrupt when a base is missing, is another, or is part of a

@@ -189,6 +189,13 @@ private:
         no_room(place_, needed, available_bytes(place_.parent).value_or(got))};
     if (numbers.outcome == reserve_outcome::quota)
       numbers.missing_bytes = needed - std::min(got, needed - block_bytes);
+    // Also a write before the reservation may find no space.
+    const bool is_full =
+      error.code == ec::disk_full || error.code == ec::quota_exceeded;
+    if (is_full && numbers.missing_bytes == 0) {
+      const auto free = available_bytes(place_.parent).value_or(0);
+      numbers.missing_bytes = needed > free ? needed - free : block_bytes;
+    }
     return tl::unexpected{staging_failure{error, numbers}};
   }
 

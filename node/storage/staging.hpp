@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/signing_key.hpp"
 #include "actors/unique_fd.hpp"
 #include "node/snapshot_store.hpp"
 #include "node/storage/diff_sink.hpp"
@@ -51,6 +52,7 @@ public:
   std::vector<sha256> base_extents = {}; // of a clone
   std::vector<frozen_disk> disks = {};   // linked when it is completed
   layer_hashes* known_layers = nullptr;  // may be null
+  signing_key_ptr key = {};              // may be null
   /// Without what a diff's sink has reserved.
   reservation numbers = {};
 
@@ -81,6 +83,9 @@ make_staging(const staging_request& request, const staging_place& place,
 expected<snapshot_manifest> complete_staging(disk_staging_area& files,
                                              snapshot_manifest manifest,
                                              const annotation& words = {});
+
+/// Now, in Unix time.
+microseconds sealing_time();
 
 /// Writes and syncs `manifest.json` in `directory`, and syncs the directory:
 /// the last steps before the rename.

@@ -59,9 +59,12 @@ TEST_CASE_METHOD(limits_fixture, "each limit has its range",
   fleet.sandboxes[0].limits = {
     .cpu_percent = 4, .pids = 15, .read = {1}, .write = {(1u << 20) - 1}};
   fleet.limits.child_growth = 0;
+  fleet.limits.console = {1024};
+  fleet.hosts[0].vm_uids = "0-9";
   fleet.limits.memory_overcommit = 10'001;
   CHECK(wrong_paths()
-        == paths{"limits.memory_overcommit", "limits.child_growth",
+        == paths{"hosts[0].vm_uids", "limits.memory_overcommit",
+                 "limits.child_growth", "limits.console",
                  "sandboxes[0].limits.cpu_percent", "sandboxes[0].limits.pids",
                  "sandboxes[0].limits.read", "sandboxes[0].limits.write"});
 }

@@ -148,6 +148,36 @@ void foretell(conformance_subject& subject) {
   check_snapshot(subject, branch.seal(), 1);
 }
 
+void learn(conformance_subject& subject) {
+  const auto vm = start_vm(subject);
+  auto branch = capturing{subject, *vm};
+  if (!allowed(*vm, branch).full)
+    return;
+  branch.take(branch_mode::full);
+  const auto next = vm->prepare(branch.plan(branch_mode::full), branch.soon());
+  REQUIRE(next);
+  CHECK_FALSE(next->is_assumed);
+  vm->abandon();
+}
+
+void tell_what_stood(conformance_subject& subject) {
+  const auto vm = start_vm(subject);
+  auto branch = capturing{subject, *vm};
+  if (!allowed(*vm, branch).full)
+    return;
+  // Nothing was prepared: the guest is not asked to stop.
+  const auto until = branch.soon();
+  const auto paused = vm->pause(until);
+  CHECK(vm->resume(until));
+  if (!paused)
+    CHECK(vm->stood() == std::chrono::microseconds{0});
+  const auto start = std::chrono::steady_clock::now();
+  branch.plan(branch_mode::full);
+  REQUIRE(branch.run());
+  if (const auto stood = vm->stood())
+    CHECK(*stood <= std::chrono::steady_clock::now() - start);
+}
+
 void stand_still(conformance_subject& subject) {
   const auto vm = start_vm(subject);
   auto branch = capturing{subject, *vm};
@@ -177,6 +207,8 @@ std::vector<conformance_case> capture_cases() {
     {"a full snapshot within a chain begins another", end_chain_with_full},
     {"a diff on another base is refused", refuse_wrong_base},
     {"what a capture comes to is foretold", foretell},
+    {"a pause that was measured is no assumption any more", learn},
+    {"a guest that was not asked to stop did not stand", tell_what_stood},
     {"the guest runs again before anything is drained", stand_still},
   };
 }

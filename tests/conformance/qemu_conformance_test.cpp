@@ -26,10 +26,13 @@ public:
     const auto name = "child" + std::to_string(++count_);
     auto result = vms_.plan(name);
     result.snapshot = snapshot_files{
-      .info = {.tag = {"parent"}, .root_hash = parent.root_hash},
+      .info = {.tag = {"parent"},
+               .root_hash = parent.root_hash,
+               .origin = snapshot_origin::sealed},
       .contract = parent.contract,
       .memory = write_flat(*parent.memory, vms_.home() + "/" + name + ".bin"),
-      .vmstate_path = parent.vmstate_path};
+      .vmstate_path = parent.vmstate_path,
+      .is_vouched = true};
     return result;
   }
 

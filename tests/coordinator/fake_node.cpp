@@ -89,6 +89,9 @@ fake_node(fake_node_actor::stateful_pointer<fake_node_state> self,
     [self, script](const fsck_request& x) {
       return note(self, script->checks, x);
     },
+    [self, script](const doctor_request& x) {
+      return note(self, script->examinations, x);
+    },
     [script](caf::tick_atom) {
       if (auto todo = std::exchange(script->todo, {}))
         todo();

@@ -45,6 +45,7 @@ struct node_script {
   std::vector<received<file_request, file_report>> files = {};
   std::vector<received<console_request, console_report>> consoles = {};
   std::vector<received<fsck_request, fsck_report>> checks = {};
+  std::vector<received<doctor_request, doctor_report>> examinations = {};
   std::vector<received<rollback_request, restore_report>> rollbacks = {};
   std::vector<received<promote_request, restore_report>> promotions = {};
   std::vector<operation_query> queries = {};

@@ -64,9 +64,9 @@ TEST_CASE_METHOD(table_fixture, "a stale incarnation never displaces a node",
   const auto refused = table.join(hello("h1", 4), start);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ec::not_permitted);
-  CHECK(table.admit({"h1"}, 4).error().code == ec::not_permitted);
+  CHECK(table.admit({"h1"}, 4, 0).error().code == ec::not_permitted);
   CHECK_FALSE(table.hear(beat(4), start));
-  CHECK(table.admit({"h1"}, 5));
+  CHECK(table.admit({"h1"}, 5, 0));
 }
 
 TEST_CASE_METHOD(table_fixture, "a newer node replaces, the same one rejoins",
@@ -76,6 +76,54 @@ TEST_CASE_METHOD(table_fixture, "a newer node replaces, the same one rejoins",
   CHECK(table.join(hello("h1", 6), start) == join_kind::replaced);
   CHECK(table.lose({"h1"}));
   CHECK(table.join(hello("h1", 2), start) == join_kind::first);
+}
+
+TEST_CASE_METHOD(table_fixture,
+                 "a second living node of a name is refused, whatever it "
+                 "counts to",
+                 "[coordinator][node_table][safety]") {
+  auto first_node = hello("h1", 5);
+  first_node.identity = "one";
+  first_node.data = "/data/one";
+  first_node.life = 11;
+  auto other = hello("h1", 9);
+  other.identity = "two";
+  other.data = "/data/two";
+  other.life = 12;
+  REQUIRE(table.join(first_node, start));
+  const auto refused = table.join(other, start + 1s);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ec::not_permitted);
+  CHECK(refused.error().message.find("/data/two") != std::string::npos);
+  CHECK(refused.error().message.find("/data/one") != std::string::npos);
+  // A broken connection is no proof of its death: it is heard at start.
+  REQUIRE(table.lose({"h1"}));
+  CHECK_FALSE(table.join(other, start + 14s));
+  CHECK(table.join(first_node, start + 14s));
+  CHECK(table.list({}, start).nodes.at(0).identity == "one");
+  REQUIRE(table.lose({"h1"}));
+  CHECK(table.join(other, start + 29s));
+  CHECK_FALSE(table.join(first_node, start + 30s));
+  table.leave({"h1"});
+  CHECK_FALSE(table.is_up({"h1"}));
+  CHECK(table.join(first_node, start + 30s));
+}
+
+TEST_CASE_METHOD(table_fixture, "the copy of a data directory has no node",
+                 "[coordinator][node_table][safety]") {
+  auto real = hello("h1", 5);
+  real.life = 11;
+  auto copy = real;
+  copy.life = 12;
+  REQUIRE(table.join(real, start));
+  CHECK(table.join(copy, start).error().code == ec::not_permitted);
+  CHECK(table.join(real, start) == join_kind::again);
+  CHECK(table.admit({"h1"}, 5, 11));
+  CHECK(table.admit({"h1"}, 5, 12).error().code == ec::not_permitted);
+  CHECK_FALSE(table.hear(
+    {.host = {"h1"}, .incarnation = 5, .life = 12, .load = {}}, start));
+  real.identity = std::string(65, 'x');
+  CHECK(table.join(real, start).error().code == ec::invalid_request);
 }
 
 TEST_CASE_METHOD(table_fixture, "silence makes a node late, then down",
@@ -97,7 +145,7 @@ TEST_CASE_METHOD(table_fixture, "a node that was down must say hello again",
   CHECK(first(start + 5s).load.branches == 3);
   CHECK(table.sweep(start + 9s).size() == 1);
   CHECK_FALSE(table.hear(beat(1), start + 9s));
-  CHECK(table.admit({"h1"}, 1).error().code == ec::not_ready);
+  CHECK(table.admit({"h1"}, 1, 0).error().code == ec::not_ready);
 }
 
 TEST_CASE_METHOD(table_fixture, "the fleet is complete when all have told",

@@ -39,6 +39,42 @@ TEST_CASE_METHOD(joined_fixture, "a check goes to the host that was named",
         == ec::invalid_request);
 }
 
+TEST_CASE_METHOD(joined_fixture,
+                 "a host's name of any length that it may have is looked at",
+                 "[coordinator][upkeep]") {
+  const auto length = GENERATE(as<std::size_t>{}, 1, 35, 36, 63);
+  const auto host = host_name{std::string(length, 'h')};
+  // Not in the fleet file: but refused for that, not as no name.
+  for (const auto& refused :
+       {ask<fsck_report>(fsck_request{.host = host})->value().error(),
+        ask<doctor_report>(doctor_request{.host = host})->value().error()})
+    CHECK_THAT(to_string(refused), Catch::Contains("is not in the fleet file"));
+}
+
+TEST_CASE_METHOD(joined_fixture, "what is no host's name is refused as such",
+                 "[coordinator][upkeep]") {
+  const auto host = host_name{
+    GENERATE(as<std::string>{}, "", "-h", "a/b", std::string(64, 'h'))};
+  CHECK_THAT(
+    to_string(ask<fsck_report>(fsck_request{.host = host})->value().error()),
+    Catch::Contains("host name"));
+  CHECK_THAT(
+    to_string(
+      ask<doctor_report>(doctor_request{.host = host})->value().error()),
+    Catch::Contains("host name"));
+}
+
+TEST_CASE_METHOD(joined_fixture, "an examination goes to the host named",
+                 "[coordinator][upkeep]") {
+  const auto asked = ask<doctor_report>(doctor_request{.host = {"h2"}});
+  auto& all = scripts.at("h2")->examinations;
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].request.epoch == 3);
+  deliver("h2", all[0].promise,
+          doctor_report{.host = {"h2"}, .checks = {{.name = "kvm"}}});
+  CHECK(asked->value()->checks.size() == 1);
+}
+
 TEST_CASE_METHOD(upkeep_fixture, "who has a name after a promotion is known",
                  "[coordinator][upkeep]") {
   REQUIRE(tell({.host = {"h1"},

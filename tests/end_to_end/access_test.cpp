@@ -5,78 +5,18 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <catch2/catch.hpp>
 
-#include "tests/support/fleet_fixture.hpp"
-#include "tests/support/skip.hpp"
+#include "tests/support/access_fleet.hpp"
 
 using namespace forkfleet;
 using namespace forkfleet::test;
 using namespace std::chrono_literals;
 
-namespace {
-
 namespace fs = std::filesystem;
-using std::chrono::steady_clock;
-
-std::string content_of(const std::string& path) {
-  auto in = std::ifstream{path, std::ios::binary};
-  return {std::istreambuf_iterator<char>{in}, {}};
-}
-
-std::string quoted(const std::string& word) {
-  auto text = std::string{"'"};
-  for (const char c : word)
-    text += c == '\'' ? std::string{"'\\''"} : std::string{c};
-  return text + "'";
-}
-
-struct access_fleet : fleet_fixture {
-  access_fleet()
-    : fleet_fixture{{.sandboxes = agent_sandbox("box", "h1")
-                                  + simulated_sandbox("toy", "h1")}} {}
-
-  static bool can_run() {
-    const bool is_there = !agent_sandbox("box", "h1").empty();
-    if (!is_there)
-      skip("no example guest with an agent; run ./dev guest");
-    return is_there;
-  }
-
-  std::string out() const { return content_of(directory() + "/out"); }
-  std::string err() const { return content_of(directory() + "/err"); }
-  std::string here(const std::string& name) const {
-    return directory() + "/" + name;
-  }
-
-  /// A shell that becomes the tool, with stdin from the file `input`.
-  program_run begin(const std::vector<std::string>& words,
-                    const std::string& input = "/dev/null") {
-    auto line = "exec " + program_path("forkfleet") + " --coordinator "
-                + "127.0.0.1:" + std::to_string(port());
-    for (const auto& word : words)
-      line += " " + quoted(word);
-    return program_run{{"/bin/sh", "-c",
-                        line + " <" + quoted(input) + " >" + quoted(here("out"))
-                          + " 2>" + quoted(here("err"))},
-                       log_of("tool")};
-  }
-
-  /// Its exit code.
-  int run(const std::vector<std::string>& words,
-          const std::string& input = "/dev/null") {
-    auto tool = begin(words, input);
-    const auto status = tool.wait(180s);
-    REQUIRE(status >= 0);
-    return WEXITSTATUS(status);
-  }
-};
-
-} // namespace
 
 TEST_CASE_METHOD(access_fleet, "people work in a guest",
                  "[end_to_end][vm][access]") {

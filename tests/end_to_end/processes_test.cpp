@@ -126,9 +126,9 @@ TEST_CASE_METHOD(running_fleet, "what is asked wrongly is told clearly",
 
 TEST_CASE_METHOD(running_fleet, "whatever bytes come, the coordinator serves",
                  "[end_to_end][safety]") {
-  auto abuse = program_run{
-    {program_path("port_abuse"), reach().coordinator.socket, "0"},
-    log_of("abuse")};
+  auto abuse =
+    program_run{{program_path("port_abuse"), reach().coordinator.socket, "0"},
+                log_of("abuse")};
   const int status = abuse.wait(std::chrono::seconds{120});
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 0);

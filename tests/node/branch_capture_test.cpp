@@ -107,6 +107,54 @@ TEST_CASE_METHOD(capture_fixture, "a pause beyond its budget is never begun",
   CHECK(report.dirty_bytes_per_second == 100ull << 20);
 }
 
+TEST_CASE_METHOD(capture_fixture, "the VM hears that its forecast refused one",
+                 "[node][branch_capture]") {
+  forecast({30ms}, false);
+  CHECK(branch_within(20ms).outcome.code == ec::pause_too_long);
+  CHECK(count("refused") == 1);
+  script.forecasts.front().is_due = true;
+  auto again = request("op-2", branch_mode::diff);
+  again.max_pause = 20ms;
+  const auto report = branch(again);
+  CHECK_FALSE(report.outcome);
+  REQUIRE(report.warnings.size() == 1);
+  CHECK(report.warnings[0].find("measure it anew") != std::string::npos);
+}
+
+TEST_CASE_METHOD(capture_fixture,
+                 "a pause is only what the guest stood, whatever failed",
+                 "[node][branch_capture][safety]") {
+  const auto* fails = GENERATE("nothing", "capture", "drain");
+  script.on_call = [this, fails](const std::string& name) {
+    now += 100ms;
+    if (name == fails)
+      cancel->ask();
+  };
+  script.stood = 30ms;
+  CHECK(branch("op").pause == 30ms);
+  script.stood.reset();
+  cancel = context.cancel = std::make_shared<branch_cancel>();
+  CHECK(branch("op-2").pause == 300ms);
+}
+
+TEST_CASE_METHOD(capture_fixture,
+                 "a full disk is told with what is missing, whichever write "
+                 "met it",
+                 "[node][branch_capture][safety]") {
+  const auto* where = GENERATE("journal.open", "drain");
+  CAPTURE(where);
+  access.trouble = [where](std::string_view place) {
+    return place == where ? disk_trouble::fill : disk_trouble::none;
+  };
+  context.journal = open_journal(disk, access);
+  script.drain_fails = std::string_view{where} == "drain"
+                         ? failure{ec::disk_full, "no space"}
+                         : failure{};
+  const auto report = branch("op");
+  CHECK(report.outcome.code == ec::disk_full);
+  CHECK(report.missing_bytes > 0);
+}
+
 TEST_CASE_METHOD(capture_fixture, "it is refined until it is short enough",
                  "[node][branch_capture]") {
   forecast({90ms, 50ms, 19ms, 18ms});
@@ -160,6 +208,26 @@ TEST_CASE_METHOD(capture_fixture, "a chain that is too long is flattened first",
   CHECK(disk->sealed.size() == before + 1);
   CHECK(sealed("op-4").files.form == memory_form::flat);
   CHECK(sealed("op-5").info.depth == 1);
+}
+
+TEST_CASE_METHOD(capture_fixture,
+                 "a deadline that ends while a chain is flattened says so",
+                 "[node][branch_capture]") {
+  context.policy.chain_depth = 2;
+  for (int i = 1; i <= 4; ++i)
+    REQUIRE_FALSE(branch("op-" + std::to_string(i)).outcome);
+  access.trouble = [this](std::string_view place) {
+    if (place == "flatten")
+      now += 1h;
+    return disk_trouble::none;
+  };
+  context.store = open_store(disk, access);
+  const auto report = branch("op-5", branch_mode::diff);
+  CHECK(report.outcome.code == ec::deadline_exceeded);
+  CHECK(report.outcome.message.find("the chain of op-4, which has 4 diffs, was "
+                                    "flattened")
+        != std::string::npos);
+  CHECK(report.outcome.message.find("ask again later") != std::string::npos);
 }
 
 TEST_CASE_METHOD(capture_fixture,

@@ -40,9 +40,9 @@ struct space_fixture {
 } // namespace
 
 TEST_CASE_METHOD(space_fixture,
-                 "on tmpfs a snapshot takes no room before it "
-                 "is written",
-                 "[node][capture_space]") {
+                 "on tmpfs a diff reserves nothing: its extents say what "
+                 "was written",
+                 "[node][capture_space][safety]") {
   auto space = capture_space{settings};
   const auto paths = space.prepare(snapshot_kind::diff, false);
   REQUIRE(paths);
@@ -53,6 +53,18 @@ TEST_CASE_METHOD(space_fixture,
   CHECK(stored(paths->memory) == 0);
   space.remove();
   CHECK(size(paths->memory) == 0);
+}
+
+TEST_CASE_METHOD(space_fixture,
+                 "on tmpfs a full snapshot has its room before the pause",
+                 "[node][capture_space]") {
+  auto space = capture_space{settings};
+  const auto paths = space.prepare(snapshot_kind::full, false);
+  REQUIRE(paths);
+  if (!space.is_fast())
+    return test::skip("no tmpfs at /dev/shm with room");
+  CHECK(space.file_system() == "tmpfs");
+  CHECK(stored(paths->memory) >= memory_bytes);
 }
 
 TEST_CASE_METHOD(space_fixture,

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -71,4 +72,37 @@ TEST_CASE("a data directory that cannot be made names its path",
   const auto data = data_directory::open(home.path() + "/link/node");
   REQUIRE_FALSE(data);
   CHECK(data.error().message.find(home.path() + "/link") != std::string::npos);
+}
+
+TEST_CASE("a data directory has one identity for ever",
+          "[storage][data_directory][safety]") {
+  const test::scratch_directory home;
+  auto data = data_directory::open(home.path() + "/one");
+  REQUIRE(data);
+  const auto first = (*data)->identity();
+  REQUIRE(first);
+  CHECK(first->size() == 32);
+  data->reset();
+  data = data_directory::open(home.path() + "/one");
+  REQUIRE(data);
+  CHECK((*data)->identity() == first);
+  const auto other = data_directory::open(home.path() + "/two");
+  REQUIRE(other);
+  CHECK((*other)->identity() != first);
+}
+
+TEST_CASE("an identity that cannot be read is not made anew",
+          "[storage][data_directory][safety]") {
+  const test::scratch_directory home;
+  const auto data = data_directory::open(home.path() + "/one");
+  REQUIRE(data);
+  const auto path = home.path() + "/one/identity";
+  const bool is_damaged = GENERATE(false, true);
+  if (is_damaged)
+    std::ofstream{path} << "no identity\n";
+  else
+    std::filesystem::create_symlink("/nowhere", path);
+  const auto found = (*data)->identity();
+  REQUIRE_FALSE(found);
+  CHECK(found.error().message.find(path) != std::string::npos);
 }

@@ -183,6 +183,28 @@ TEST_CASE_METHOD(journal_fixture, "files that cannot be read are set aside",
   CHECK(problems.size() == 1);
 }
 
+TEST_CASE_METHOD(journal_fixture,
+                 "an entry that cannot be read today stays for tomorrow",
+                 "[storage][file_journal][safety]") {
+  REQUIRE(journal->open(request("op-1")));
+  REQUIRE(journal->mark_pause({"op-1"}, true));
+  const auto path = data->operations() + "/op-1.json";
+  std::filesystem::rename(path, path + ".kept");
+  // A link is not read.
+  std::filesystem::create_symlink(path + ".kept", path);
+  restart();
+  CHECK(load().empty());
+  REQUIRE(problems.size() == 1);
+  CHECK(problems[0].find("op-1.json") != std::string::npos);
+  CHECK(journal->open(request("op-1")).error().code == ec::io_failed);
+  std::filesystem::rename(path + ".kept", path);
+  restart();
+  const auto entries = load();
+  REQUIRE(entries.size() == 1);
+  // What it says of the guest was kept, too.
+  CHECK(entries[0].report.stages.size() == 1);
+}
+
 TEST_CASE_METHOD(journal_fixture, "a file under a wrong name is set aside",
                  "[storage][file_journal]") {
   REQUIRE(journal->open(request("op-1")));

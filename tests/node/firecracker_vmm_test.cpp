@@ -9,6 +9,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "actors/durable_file.hpp"
+#include "node/pause_history.hpp"
 #include "tests/conformance/capturing.hpp"
 #include "tests/support/firecracker_fixture.hpp"
 
@@ -42,7 +44,141 @@ TEST_CASE("a VM is made by the calls that its version knows, in their order",
   CHECK(calls_of(world) == wanted);
   CHECK(vm->contract().vmm_version == version);
   CHECK(vm->describe().console
-        == world.vm_directory() + (serial ? "/console.log" : "/qemu.log"));
+        == world.vm_directory()
+             + (serial ? "/console.log" : "/firecracker.log"));
+}
+
+TEST_CASE("every VM has its own console, however it came to be",
+          "[node][firecracker_vmm]") {
+  const auto version = GENERATE("1.12.0", "1.14.2");
+  auto world = firecracker_subject{version};
+  const auto vm = start_vm(world);
+  auto branch = capturing{world, *vm};
+  const auto parent = branch.take(branch_mode::full);
+  const auto child =
+    world.driver().start(world.child_plan(parent), branch.soon());
+  REQUIRE(child);
+  for (const auto& one : {vm, *child}) {
+    CAPTURE(one->describe().console);
+    const auto console = read_small_file(one->describe().console);
+    REQUIRE(console);
+    CHECK(*console == "the guest runs\n");
+  }
+  CHECK(vm->describe().console != (*child)->describe().console);
+}
+
+TEST_CASE("a child that ends as soon as it runs has failed, with the reason",
+          "[node][firecracker_vmm][safety]") {
+  auto world = firecracker_subject{};
+  const auto vm = start_vm(world);
+  auto branch = capturing{world, *vm};
+  const auto parent = branch.take(branch_mode::full);
+  auto plan = world.child_plan(parent);
+  plan.spec.binary = world.program("dying");
+  const auto child = world.driver().start(plan, branch.soon());
+  REQUIRE_FALSE(child);
+  CHECK(child.error().code == ec::vmm_gone);
+  CHECK(child.error().message
+        == "the VM ended as soon as it ran, with exit status 152; its log "
+           "ends: the guest runs vCPU exit: the guest cannot go on here");
+  CHECK(world.driver().adopt(plan, branch.soon()).error().code == ec::vmm_gone);
+}
+
+TEST_CASE("a VM that has ended says how", "[node][firecracker_vmm]") {
+  auto world = firecracker_subject{};
+  const auto vm = start_vm(world);
+  CHECK(vm->health(world.now() + 20s) == vmm_health::running);
+  CHECK(vm->trouble().empty());
+  world.kill_vm(*vm);
+  // Its keeper writes that down.
+  const auto until = world.now() + 20s;
+  while (!std::filesystem::exists(world.vm_directory() + "/exit.json")
+         && world.now() < until)
+    ::poll(nullptr, 0, 5);
+  CHECK(vm->health(until) == vmm_health::gone);
+  CHECK(vm->trouble().find("ended by itself, with signal 9")
+        != std::string::npos);
+}
+
+TEST_CASE("a diff is foretold by diffs, not by the full before it",
+          "[node][firecracker_vmm][safety]") {
+  auto world = firecracker_subject{};
+  const auto vm = start_vm(world);
+  auto branch = capturing{world, *vm};
+  const auto first = vm->prepare(branch.plan(branch_mode::full), branch.soon());
+  REQUIRE(first);
+  CHECK(first->is_assumed);
+  vm->abandon();
+  world.tell(world.vm_directory(), R"({"call":"create","delay_ms":300})");
+  const auto base = branch.take(branch_mode::full);
+  const auto full = vm->prepare(branch.plan(branch_mode::full), branch.soon());
+  REQUIRE(full);
+  CHECK_FALSE(full->is_assumed);
+  CHECK(full->pause >= 300ms);
+  vm->abandon();
+  world.let_guest_write(*vm);
+  const auto told =
+    vm->prepare(branch.plan(branch_mode::diff, base), branch.soon());
+  REQUIRE(told);
+  CHECK(told->is_assumed);
+  CHECK(told->residual_bytes == (16u << 20) / 16);
+  vm->abandon();
+  const auto next = branch.take(branch_mode::diff, base);
+  const auto known =
+    vm->prepare(branch.plan(branch_mode::diff, next), branch.soon());
+  REQUIRE(known);
+  CHECK_FALSE(known->is_assumed);
+  CHECK(known->residual_bytes < 1u << 20);
+  CHECK(known->pause < full->pause);
+}
+
+TEST_CASE("what one VM of a host took is known of the next",
+          "[node][firecracker_vmm]") {
+  auto world = firecracker_subject{};
+  const auto vm = start_vm(world);
+  auto branch = capturing{world, *vm};
+  const auto parent = branch.take(branch_mode::full);
+  const auto child =
+    world.driver().start(world.child_plan(parent), branch.soon());
+  REQUIRE(child);
+  auto of_child = capturing{world, **child};
+  // Its memory is still in its snapshot's file: that is another kind.
+  const auto first =
+    (*child)->prepare(of_child.plan(branch_mode::full), of_child.soon());
+  REQUIRE(first);
+  CHECK(first->is_assumed);
+  (*child)->abandon();
+  of_child.take(branch_mode::full);
+  const auto second =
+    (*child)->prepare(of_child.plan(branch_mode::full), of_child.soon());
+  REQUIRE(second);
+  CHECK_FALSE(second->is_assumed);
+  CHECK(second->basis.find("other VMs of this host") != std::string::npos);
+}
+
+TEST_CASE("a budget that was refused again and again is tried once",
+          "[node][firecracker_vmm][safety]") {
+  auto world = firecracker_subject{};
+  const auto vm = start_vm(world);
+  auto branch = capturing{world, *vm};
+  for (uint64_t i = 0; i < pause_history::refusals_first; ++i) {
+    const auto told =
+      vm->prepare(branch.plan(branch_mode::full), branch.soon());
+    REQUIRE(told);
+    CHECK_FALSE(told->is_due);
+    vm->refused();
+    vm->abandon();
+  }
+  const auto due = vm->prepare(branch.plan(branch_mode::full), branch.soon());
+  REQUIRE(due);
+  CHECK(due->is_due);
+  vm->abandon();
+  branch.take(branch_mode::full);
+  const auto learned =
+    vm->prepare(branch.plan(branch_mode::full), branch.soon());
+  REQUIRE(learned);
+  CHECK_FALSE(learned->is_due);
+  CHECK_FALSE(learned->is_assumed);
 }
 
 TEST_CASE("nothing but pause, create and resume happens while it stands",

@@ -44,6 +44,35 @@ TEST_CASE("the guest's memory is found by size, and by its file",
   CHECK(find_memory(mappings, 2u << 20, "").size() == 1);
 }
 
+TEST_CASE("only what is proved private and anonymous is taken for it",
+          "[node][qemu][memory][safety]") {
+  const auto kind = [](const std::string& second) {
+    return kind_of_memory(
+      read_mappings("7f0000000000-7f0000100000 rw-p 00000000 00:00 0 \n"
+                    + second),
+      0x7f0000000000, 0x200000);
+  };
+  using enum memory_kind;
+  CHECK(kind("7f0000100000-7f0000200000 rw-p 00000000 00:00 0 \n")
+        == private_anonymous);
+  CHECK(kind("7f0000100000-7f0000200000 rw-p 00000000 00:00 0 [anon:ram]\n")
+        == private_anonymous);
+  CHECK(kind("7f0000100000-7f0000200000 rw-p 00000000 00:1a 77 /image\n")
+        == private_file);
+  CHECK(kind("7f0000100000-7f0000200000 rw-p 00000000 00:0f 9 "
+             "/anon_hugepage (deleted)\n")
+        == private_file);
+  CHECK(kind("7f0000100000-7f0000200000 rw-s 00000000 00:01 7 "
+             "/memfd:ram (deleted)\n")
+        == shared);
+  CHECK(kind("7f0000100000-7f0000200000 rw-s 00000000 00:01 7 "
+             "/dev/zero (deleted)\n")
+        == shared);
+  // What is not mapped is not known.
+  CHECK(kind("7f0000180000-7f0000200000 rw-p 00000000 00:00 0 \n") == shared);
+  CHECK(kind("") == shared);
+}
+
 TEST_CASE("a child's memory is its chain's, page for page",
           "[node][qemu][memory][safety]") {
   constexpr const char* chain =

@@ -13,6 +13,7 @@
 #include "tests/support/scratch.hpp"
 
 using namespace forkfleet;
+using forkfleet::test::scratch_directory;
 
 namespace {
 
@@ -174,7 +175,7 @@ TEST_CASE("a manifest that does not agree with itself is corrupt",
 
 TEST_CASE("a manifest of another version is told from a corrupt one",
           "[storage][manifest]") {
-  const auto text = R"({"format_version": 5, "pages": []})";
+  const auto text = R"({"format_version": 99, "pages": []})";
   CHECK(manifest_from_text(text, "m").error().code == ec::unsupported);
   for (const auto* bad :
        {"", "[]", "{}", "\xff", "{\"format_version\": \"1\"}"})
@@ -189,9 +190,9 @@ TEST_CASE("a manifest of the first version is that of a flat snapshot",
                       .memory_bytes = 1,
                       .vmstate_hash = empty,
                       .extents = {zero_extent}};
+  x.format_version = 1;
   x.root_hash = *root_hash_of(x);
   auto value = schema::to_json(x);
-  value["format_version"] = 1;
   for (const auto* later : {"form", "base", "base_hash", "data_bytes", "runs",
                             "runs_hash", "manifest_hash"})
     value.erase(later);
@@ -244,7 +245,7 @@ TEST_CASE("a diff's manifest names its base, and only a diff's does",
         == ec::snapshot_corrupt);
 }
 
-TEST_CASE("a manifest tells its source's limits from version 4 on",
+TEST_CASE("an older manifest tells its source's limits from version 4 on",
           "[storage][manifest][safety]") {
   snapshot_manifest x{.tag = {"snap-1"},
                       .operation = {"op-1"},
@@ -252,6 +253,7 @@ TEST_CASE("a manifest tells its source's limits from version 4 on",
                       .memory_bytes = 1,
                       .vmstate_hash = empty,
                       .extents = {zero_extent}};
+  x.format_version = 2;
   x.root_hash = *root_hash_of(x);
   const auto plain = *manifest_text(x);
   CHECK(plain.find("limits") == std::string::npos);
@@ -262,13 +264,91 @@ TEST_CASE("a manifest tells its source's limits from version 4 on",
     x.format_version = version;
     const auto read = manifest_from_text(*manifest_text(x), "m");
     CAPTURE(version);
-    CHECK(read.has_value() == (version == version_of(x)));
+    CHECK(read.has_value() == (version == least_version_of(x)));
     if (read)
       CHECK(read->limits == x.limits);
   }
   x.limits = {};
   CHECK(manifest_from_text(*manifest_text(x), "m").error().code
         == ec::snapshot_corrupt);
+}
+
+TEST_CASE("what a snapshot would run is part of its identity",
+          "[storage][manifest][safety]") {
+  snapshot_manifest x{
+    .tag = {"snap-1"},
+    .operation = {"op-1"},
+    .source = {"sandbox-1"},
+    .memory_bytes = 1,
+    .vmstate_hash = empty,
+    .extents = {zero_extent},
+    .contract = {.arguments = {"append=a"},
+                 .files = {{.use = "kernel", .path = "/k", .sha256 = empty}}}};
+  x.root_hash = *root_hash_of(x);
+  REQUIRE(manifest_from_text(*manifest_text(x), "m"));
+  SECTION("an argument") {
+    x.contract.arguments.emplace_back("argument=-daemonize");
+  }
+  SECTION("a file") {
+    x.contract.files[0].path = "/etc/shadow";
+  }
+  SECTION("a file's content") {
+    x.contract.files[0].sha256 = zero_extent;
+  }
+  SECTION("the CPU") {
+    x.contract.cpu = "max";
+  }
+  SECTION("the source") {
+    x.source = {"sandbox-2"};
+  }
+  SECTION("the operation") {
+    x.operation = {"op-2"};
+  }
+  SECTION("the limits") {
+    x.limits.pids = 7;
+  }
+  // With a hash of the text that fits, as anybody can make it.
+  const auto read = manifest_from_text(*manifest_text(x), "m");
+  REQUIRE_FALSE(read);
+  CHECK_THAT(read.error().message, Catch::Contains("root hash"));
+}
+
+TEST_CASE("where a snapshot lies is no part of its identity",
+          "[storage][manifest]") {
+  snapshot_manifest x{.tag = {"snap-1"},
+                      .operation = {"op-1"},
+                      .source = {"sandbox-1"},
+                      .memory_bytes = 1,
+                      .vmstate_hash = empty,
+                      .extents = {zero_extent}};
+  x.root_hash = *root_hash_of(x);
+  x.tag = {"other"};
+  x.host = {"h2"};
+  x.sequence = 9;
+  x.origin = snapshot_origin::imported;
+  CHECK(manifest_from_text(*manifest_text(x), "m"));
+}
+
+TEST_CASE("a whole file is hashed without its holes, and can be stopped",
+          "[storage][hash][safety]") {
+  const scratch_directory home;
+  const auto path = home.path() + "/sparse";
+  const auto fd = open_file(path, O_RDWR | O_CREAT);
+  REQUIRE(fd);
+  REQUIRE(resize_file(fd->get(), 3u << 20, path));
+  REQUIRE(write_at(fd->get(), "x", 2u << 20, path));
+  std::vector<uint8_t> content(3u << 20);
+  content[2u << 20] = 'x';
+  const hash_job job{.fd = fd->get(), .path = path, .bytes = 3u << 20};
+  CHECK(*hash_file(job) == *hash_bytes(content));
+  int asked = 0;
+  auto stopped = job;
+  stopped.stop = [&asked] { return ++asked > 1; };
+  CHECK(hash_file(stopped).error().code == ec::interrupted);
+  CHECK(asked == 2);
+  auto longer = job;
+  longer.bytes += 1;
+  CHECK(hash_file(longer).error().code == ec::io_failed);
 }
 
 TEST_CASE("every byte of a manifest is covered by its hash",

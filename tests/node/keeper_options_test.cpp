@@ -10,10 +10,13 @@ TEST_CASE("a keeper's command line is read up to its VM's",
           "[node][keeper][options]") {
   const auto x =
     parse_options({"--directory", "/run/vm", "--leash", "42", "--watchdog",
-                   "w.sock", "--", "qemu", "--directory", "not ours"});
+                   "w.sock", "--output", "65536", "--uid", "4000000000", "--",
+                   "qemu", "--directory", "not ours"});
   REQUIRE(x);
   CHECK(x->directory == "/run/vm");
   CHECK(x->leash_pid == 42);
+  CHECK(x->output_bytes == 65536);
+  CHECK(x->uid == 4'000'000'000);
   CHECK(x->watchdog == "w.sock");
   CHECK(x->vmm == std::vector<std::string>{"qemu", "--directory", "not ours"});
 }
@@ -33,6 +36,9 @@ TEST_CASE("a wrong command line of a keeper is refused by name",
     {words{"--directory"}, "--directory"},
     {words{"--directory", "/d", "--leash", "4x"}, "4x"},
     {words{"--directory", "/d", "--leash", "-1"}, "-1"},
+    {words{"--directory", "/d", "--uid", "0"}, "--uid"},
+    {words{"--directory", "/d", "--uid", "4294967296"}, "--uid"},
+    {words{"--directory", "/d", "--output", "-5"}, "--output"},
     {words{"--directory", "/d", "--verbose", "on"}, "--verbose"},
   }));
   const auto x = parse_options(given);

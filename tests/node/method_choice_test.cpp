@@ -3,8 +3,6 @@
 
 #include <catch2/catch.hpp>
 
-#include "node/qemu/tracking_obstacle.hpp"
-
 using namespace forkfleet;
 using namespace forkfleet::qemu;
 
@@ -49,6 +47,19 @@ TEST_CASE("the reason names each better method and its obstacle",
            "background-snapshot: ext4; not stopped-copy: no rights");
 }
 
+TEST_CASE("a full capture takes the shortest pause that there is",
+          "[node][qemu][method_choice]") {
+  auto facts = method_facts{.tracking_obstacle = "Linux is too old",
+                            .page_map_obstacle = "no child"};
+  const auto short_pause = choose_method(facts, branch_mode::full, all, {});
+  REQUIRE(short_pause);
+  CHECK(short_pause->kind == method_kind::background);
+  facts.background_obstacle = "no userfaultfd";
+  const auto stopped = choose_method(facts, branch_mode::full, all, {});
+  REQUIRE(stopped);
+  CHECK(stopped->kind == method_kind::stopped_copy);
+}
+
 TEST_CASE("a live branch that cannot be had is refused with all obstacles",
           "[node][qemu][method_choice]") {
   const auto choice =
@@ -59,11 +70,29 @@ TEST_CASE("a live branch that cannot be had is refused with all obstacles",
   CHECK(choice.error().message == "not tracked: a; not background-snapshot: b");
 }
 
-TEST_CASE("devices that work behind the tracker are known",
-          "[node][qemu][tracking_obstacle]") {
-  CHECK(obstacle_of_device("child<virtio-balloon-device>").find("balloon")
-        != std::string::npos);
-  CHECK_FALSE(obstacle_of_device("child<virtio-mem-pci>").empty());
-  CHECK_FALSE(obstacle_of_device("child<pc-dimm>").empty());
-  CHECK(obstacle_of_device("child<virtio-blk-device>").empty());
+TEST_CASE("a method that would miss something is not taken",
+          "[node][qemu][method_choice][safety]") {
+  auto facts = method_facts{};
+  facts.missed[static_cast<std::size_t>(method_kind::tracked)] = "direct";
+  facts.missed[static_cast<std::size_t>(method_kind::stopped_copy)] = "block";
+  const auto live = choose_method(facts, branch_mode::live, all, {});
+  REQUIRE(live);
+  CHECK(live->kind == method_kind::background);
+  CHECK(live->reason == "not tracked: direct");
+  const auto full = choose_method(facts, branch_mode::full, all, {});
+  REQUIRE(full);
+  CHECK(full->kind == method_kind::stopped_send);
+  const auto diff = choose_method(facts, branch_mode::diff, changed, "r");
+  REQUIRE(diff);
+  CHECK(diff->kind == method_kind::background);
+}
+
+TEST_CASE("a VM whose snapshots could not be restored is not captured",
+          "[node][qemu][method_choice][safety]") {
+  const auto mode = GENERATE(branch_mode::full, branch_mode::live);
+  const auto choice =
+    choose_method({.refusal = "its balloon; leave it out"}, mode, all, {});
+  REQUIRE_FALSE(choice);
+  CHECK(choice.error().code == ec::unsupported);
+  CHECK(choice.error().message.find("balloon") != std::string::npos);
 }

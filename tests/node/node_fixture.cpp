@@ -201,7 +201,7 @@ std::size_t simulated_place::running_vms() const {
 
 std::vector<sandbox_record> simulated_place::records() const {
   auto problems = std::vector<std::string>{};
-  return records_->load_all(problems);
+  return *records_->load_all(problems);
 }
 
 vmm_ptr simulated_place::start_vm(const std::string& id) {
@@ -253,6 +253,8 @@ void node_fixture::start() {
   auto found = place.recover(services);
   adjust(services);
   services.adopted = std::move(found.adopted);
+  services.doomed = std::move(found.doomed);
+  services.unread = std::move(found.unread);
   services.ended = std::move(found.ended);
   unit = w.spawn(node, settings, std::move(services), connector);
   w.run();
@@ -263,7 +265,8 @@ void node_fixture::kill() {
     return;
   auto is_dead = std::make_shared<bool>(false);
   unit_pointer()->attach_functor([is_dead] { *is_dead = true; });
-  for (const auto* hands : {&state().hands, &state().upkeep.hands})
+  for (const auto* hands :
+       {&state().hands, &state().upkeep.hands, &state().watch.hands})
     for (const auto& hand : *hands)
       w.kill(hand);
   w.kill(unit);

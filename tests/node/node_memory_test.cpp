@@ -62,6 +62,44 @@ TEST_CASE_METHOD(memory_fixture, "what a VM has taken makes room for others",
   CHECK(state().load.memory_promised_bytes == (9 + 49) * mib);
 }
 
+TEST_CASE_METHOD(memory_fixture,
+                 "a rollback needs room beside the VM that it replaces",
+                 "[node][node_memory][safety]") {
+  start();
+  REQUIRE(branch("op-1"));
+  state().snapshots.at({"op-1"}).driver = "qemu";
+  const auto back = rollback_request{.operation = {"op-back"},
+                                     .sandbox = {"s1"},
+                                     .tag = {"op-1"},
+                                     .epoch = script->epoch};
+  const auto refused = ask<restore_report>(back);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ec::host_full);
+  CHECK(place.running_vms() == 1);
+}
+
+TEST_CASE_METHOD(memory_fixture, "rollbacks under way have their memory",
+                 "[node][node_memory][safety]") {
+  available = 104 * mib;
+  start();
+  REQUIRE(branch("op-1"));
+  state().snapshots.at({"op-1"}).driver = "qemu";
+  auto other = std::make_shared<switch_run>();
+  other->operation = {"op-other"};
+  other->name = {"s9"};
+  other->record.spec.driver = config::driver_kind::qemu;
+  other->record.spec.memory = {8 * mib};
+  state().switches.running[other->operation] = other;
+  const auto back = rollback_request{.operation = {"op-back"},
+                                     .sandbox = {"s1"},
+                                     .tag = {"op-1"},
+                                     .epoch = script->epoch};
+  CHECK(ask<restore_report>(back).error().code == ec::host_full);
+  state().switches.running.clear();
+  const auto done_alone = ask<restore_report>(back);
+  CHECK((done_alone || done_alone.error().code != ec::host_full));
+}
+
 TEST_CASE_METHOD(memory_fixture, "with memory_overcommit 0 all are started",
                  "[node][node_memory]") {
   settings.limits.memory_overcommit = 0;

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "node/node_work.hpp"
 #include "tests/node/node_fixture.hpp"
 
 using namespace forkfleet;
@@ -134,4 +135,30 @@ TEST_CASE_METHOD(removal_fixture, "a pinned label keeps a snapshot",
   REQUIRE(annotate({.tag = {"op-1"}, .dropped = {"pinned"}}));
   w.advance(3s);
   CHECK_FALSE(has("op-1"));
+}
+
+TEST_CASE_METHOD(removal_fixture,
+                 "a list that was made before labels were given changes none",
+                 "[node][node_annotations][safety]") {
+  sealed("op-1", {"k=v"});
+  const auto old = place.store->list();
+  REQUIRE(annotate({.tag = {"op-1"}, .labels = {"pinned=yes"}}));
+  node_work::take_changes(unit_pointer(), old);
+  CHECK(state().snapshots.at({"op-1"}).labels == texts{"k=v", "pinned=yes"});
+  sealed("op-2", {"k=v"});
+  w.advance(3s);
+  CHECK(has("op-1"));
+}
+
+TEST_CASE_METHOD(removal_fixture,
+                 "a label that the node has not heard of saves a snapshot",
+                 "[node][node_removal][safety]") {
+  sealed("op-1", {"k=v"});
+  // Given in the store, where its node did not see it yet.
+  REQUIRE(place.store->annotate({"op-1"}, {.labels = {"pinned=yes"}}));
+  w.advance(10ms);
+  sealed("op-2", {"k=v"});
+  w.advance(3s);
+  CHECK(has("op-1"));
+  CHECK(events("retention.failed") > 0);
 }

@@ -34,6 +34,54 @@ TEST_CASE("without a budget any pause is allowed", "[node][pause_budget]") {
   CHECK(budget.predicted() == 10s);
 }
 
+TEST_CASE("a pause that would be cut off at its longest is never begun",
+          "[node][pause_budget][safety]") {
+  auto budget = pause_budget{{.longest = 5s}};
+  CHECK(budget.weigh(forecast_of(4s, false), 0, 0us).step == budget_step::go);
+  CHECK(budget.weigh(forecast_of(6s, false), 0, 0us).step
+        == budget_step::refuse);
+  // But nothing is known of it where that is an assumption.
+  auto assumed = forecast_of(6s, false);
+  assumed.is_assumed = true;
+  CHECK(budget.weigh(assumed, 0, 0us).step == budget_step::go);
+}
+
+TEST_CASE("what is due to be measured anew is taken, and said to be",
+          "[node][pause_budget]") {
+  auto budget = pause_budget{{.pause = 20ms}};
+  auto due = forecast_of(90ms, false);
+  due.is_due = true;
+  CHECK(budget.weigh(due, 0, 0us).step == budget_step::go);
+  CHECK(budget.warning().find("over its budget of 20.0 ms")
+        != std::string::npos);
+}
+
+TEST_CASE("an assumption is said to be one, refused or not",
+          "[node][pause_budget]") {
+  auto budget = pause_budget{{.pause = 20ms}};
+  auto assumed = forecast_of(90ms, false);
+  assumed.is_assumed = true;
+  assumed.basis = "an assumption";
+  CHECK(budget.weigh(assumed, 0, 0us).step == budget_step::refuse);
+  const auto why = budget.refusal().message;
+  CHECK(why.find("this rests on an assumption") != std::string::npos);
+  CHECK(why.find("without --max-pause measures it") != std::string::npos);
+  assumed.pause = 15ms;
+  CHECK(budget.weigh(assumed, 0, 0us).step == budget_step::go);
+  CHECK(budget.warning() == "the predicted pause rests on an assumption");
+}
+
+TEST_CASE("a guest that outran the passes is told of", "[node][pause_budget]") {
+  auto budget = pause_budget{{}};
+  auto outrun = forecast_of(900ms, false);
+  outrun.converges = false;
+  outrun.residual_bytes = 400ull << 20;
+  CHECK(budget.weigh(outrun, 0, 0us).step == budget_step::go);
+  CHECK(budget.warning()
+        == "the guest changes 200 MiB/s, about as fast as its memory is "
+           "copied: 400 MiB were left to copy while it stood");
+}
+
 TEST_CASE("a pause within its budget is taken", "[node][pause_budget]") {
   auto budget = pause_budget{{.pause = 20ms}};
   CHECK(budget.weigh(forecast_of(20ms), 0, 0us).step == budget_step::go);

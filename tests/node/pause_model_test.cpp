@@ -62,10 +62,37 @@ TEST_CASE("passes go on as long as they find much less",
   CHECK(model.is_settled());
 }
 
-TEST_CASE("a stopped copy's pause grows with the memory",
+TEST_CASE("one pause that the host disturbed does not count",
           "[node][qemu][pause_model]") {
-  const auto model = pause_model{};
-  CHECK(model.forecast_of(1000 * mib).pause
-        > 100 * model.forecast_of(mib).pause / 10);
-  CHECK(model.forecast_of(mib).residual_bytes == mib);
+  auto model = pause_model{};
+  model.scanned(100us);
+  for (int i = 0; i < 5; ++i)
+    model.paused(900us, 0);
+  const auto before = model.forecast().pause;
+  model.paused(600ms, 0);
+  CHECK(model.forecast().pause == before);
+}
+
+TEST_CASE("the first pause of a VM is expected to be like those of others",
+          "[node][qemu][pause_model]") {
+  auto model = pause_model{};
+  CHECK_FALSE(model.rests_on_pauses());
+  model.assume_floor(80ms);
+  CHECK(model.forecast().pause >= 80ms);
+  model.paused(20ms, 0);
+  CHECK(model.forecast().pause < 25ms);
+  CHECK(model.rests_on_pauses());
+}
+
+TEST_CASE("a guest that outruns the passes is told from one that does not",
+          "[node][qemu][pause_model]") {
+  const bool is_fast = GENERATE(true, false);
+  auto model = pause_model{};
+  for (int i = 0; i < 60; ++i)
+    model.copied(100 * mib, 100'000us);
+  const auto found = (is_fast ? 400 : 4) * mib;
+  model.pass_ended(500 * mib, 0us);
+  for (int i = 0; i < 3; ++i)
+    model.pass_ended(found, 400'000us);
+  CHECK(model.forecast().converges != is_fast);
 }

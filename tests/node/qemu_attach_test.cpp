@@ -11,45 +11,11 @@
 #include "node/qemu/guest_status.hpp"
 #include "node/qemu/host_facts.hpp"
 #include "node/qemu/machine.hpp"
-#include "tests/support/vm_fixture.hpp"
+#include "tests/support/foreign_vm.hpp"
 
 using namespace forkfleet;
 using namespace forkfleet::qemu;
 using namespace forkfleet::test;
-
-namespace {
-
-// A QEMU that is not ours: started by hand, in a directory of its own.
-struct foreign_vm {
-  std::string directory;
-  child_process process;
-
-  explicit foreign_vm(const vm_fixture& world)
-    : directory{world.plan("foreign").directory},
-      process{command_line(
-                machine_of(world.plan("foreign").spec, "tcg", host_tsc_khz()),
-                {.qemu = "/usr/bin/qemu-system-x86_64"}),
-              directory} {}
-
-  start_plan plan(const vm_fixture& world, bool has_watchdog) const {
-    auto result = start_plan{.id = {"attached"},
-                             .directory = world.plan("attached").directory,
-                             .leash_pid = ::getpid()};
-    result.spec.attach.qmp = directory + "/" + qmp_socket;
-    if (has_watchdog)
-      result.spec.attach.watchdog_qmp = directory + "/" + watchdog_socket;
-    return result;
-  }
-
-  void wait_until_up() const {
-    const auto watch =
-      guest::guest_watch::open(directory + "/" + debug_socket, soon());
-    REQUIRE(watch);
-    REQUIRE((*watch)->wait_for_counter(300, soon()));
-  }
-};
-
-} // namespace
 
 TEST_CASE_METHOD(vm_fixture, "a VM of somebody else is branched and let go",
                  "[node][qemu][vm]") {
@@ -105,7 +71,8 @@ TEST_CASE_METHOD(vm_fixture,
                                          .tracker = nullptr,
                                          .warnings = warnings,
                                          .memory_bytes = asked->memory_bytes});
-  auto files = snapshot_files{};
+  auto files = snapshot_files{.info = {.origin = snapshot_origin::sealed},
+                              .is_vouched = true};
   files.contract = to_contract(*asked, (*qmp)->version());
   const auto memory_path = home() + "/memory";
   files.memory = flat_layout(memory_path, asked->memory_bytes);

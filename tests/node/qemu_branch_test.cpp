@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+
 #include <catch2/catch.hpp>
 
+#include "node/storage/file.hpp"
 #include "tests/support/vm_fixture.hpp"
 
 using namespace forkfleet;
@@ -50,7 +53,14 @@ TEST_CASE_METHOD(vm_fixture, "a stopped copy is right, and its arena is reused",
                  "[node][qemu][vm]") {
   if (!can_run())
     return;
-  const auto vm = start_untracked("source");
+  // A guest whose writable disks must be frozen cannot be write-protected.
+  auto with_disk = plan("source");
+  const auto disk = home() + "/disk.raw";
+  const auto fd = open_file(disk, O_RDWR | O_CREAT);
+  REQUIRE(fd);
+  REQUIRE(resize_file(fd->get(), 1 << 20, disk));
+  with_disk.spec.disks = {{.path = disk, .format = "raw"}};
+  const auto vm = start_untracked(with_disk);
   check_guest(*vm);
   for (const std::string name : {"first", "second"}) {
     const auto before = watch(*vm)->last()->counter;
@@ -63,6 +73,31 @@ TEST_CASE_METHOD(vm_fixture, "a stopped copy is right, and its arena is reused",
     CHECK(child->stop(soon()));
   }
   check_guest(*vm);
+}
+
+TEST_CASE_METHOD(vm_fixture,
+                 "a full snapshot takes the shortest pause that there is, and "
+                 "learns how long it is",
+                 "[node][qemu][vm][safety]") {
+  if (!can_run())
+    return;
+  const auto vm = start_untracked("source");
+  check_guest(*vm);
+  auto made = make_snapshot("assumed", *vm);
+  const auto first = vm->prepare(made.plan(branch_mode::full), soon());
+  REQUIRE(first);
+  CHECK(first->is_assumed);
+  vm->abandon();
+  const auto snapshot = branch(*vm, branch_mode::full, "first");
+  CHECK(last_result().method == "background-snapshot");
+  auto next = make_snapshot("learned", *vm);
+  const auto second = vm->prepare(next.plan(branch_mode::full), soon());
+  REQUIRE(second);
+  CHECK_FALSE(second->is_assumed);
+  CHECK(second->pause == last_result().vmm_pause);
+  vm->abandon();
+  const auto child = restore(snapshot, "child");
+  check_guest(*child);
 }
 
 TEST_CASE_METHOD(vm_fixture, "a child can be branched, in both modes",

@@ -61,8 +61,8 @@ TEST_CASE("disks, the debug console and more arguments reach QEMU",
           "[node][qemu][machine]") {
   const auto argv = command_line(machine_of(section(), "tcg", 0), {"q", ""});
   CHECK(has_pair(argv, "-blockdev",
-                 "driver=file,node-name=file0,filename=/disks/a,,b.raw,"
-                 "read-only=on"));
+                 R"({"driver":"file","node-name":"file0",)"
+                 R"("filename":"/disks/a,b.raw","read-only":true})"));
   CHECK(has_pair(argv, "-device", "virtio-blk-device,drive=disk0"));
   CHECK(has_pair(argv, "-device", "isa-debugcon,iobase=0xe9,chardev=debug"));
   CHECK(has_pair(argv, "-device", "virtio-rng-device"));
@@ -112,8 +112,10 @@ TEST_CASE("a machine comes back from its contract unchanged",
   auto x = machine_of(section(), "tcg", 2400000);
   x.network = network_mode::isolated;
   x.egress = {"192.0.2.0/24:443", "192.0.2.7"};
-  x.kernel_hash = "aa";
-  x.initrd_hash = "bb";
+  x.files = {{.use = "kernel",
+              .path = "/boot/vmlinuz",
+              .bytes = 7,
+              .sha256 = std::string(64, 'a')}};
   x.disks.push_back({.path = "/c:d=e", .format = "qcow2", .readonly = false});
   const auto contract = to_contract(x, "7.2.22");
   CHECK(contract.vmm_version == "7.2.22");

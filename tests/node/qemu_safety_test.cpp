@@ -88,8 +88,10 @@ TEST_CASE_METHOD(vm_fixture,
                  "[node][qemu][vm][safety]") {
   if (!can_run())
     return;
+  const bool tracked = GENERATE(true, false);
+  CAPTURE(tracked);
   const auto source = plan("source");
-  auto vm = start(source);
+  auto vm = tracked ? start(source) : start_untracked(source);
   check_guest(*vm, 100);
   const auto debug = vm->describe().debug_console;
   auto made = make_snapshot("torn", *vm);
@@ -211,11 +213,11 @@ TEST_CASE_METHOD(vm_fixture, "a VM does not outlive the process of its leash",
   leashed.leash_pid = holder.pid();
   const auto vm = start(leashed);
   const auto pidfd =
-    qemu::open_process(qemu::identify(static_cast<pid_t>(vm->describe().pid)));
-  REQUIRE(pidfd);
-  CHECK_FALSE(qemu::has_ended(pidfd->get()));
+    qemu::find_process(qemu::identify(static_cast<pid_t>(vm->describe().pid)));
+  REQUIRE(pidfd.runs());
+  CHECK_FALSE(qemu::has_ended(pidfd.pidfd()));
   holder.kill();
-  CHECK(qemu::wait_for_end(pidfd->get(), soon()));
+  CHECK(qemu::wait_for_end(pidfd.pidfd(), soon()));
   CHECK(vm->health(soon()) == vmm_health::gone);
 }
 
@@ -235,10 +237,10 @@ TEST_CASE_METHOD(vm_fixture, "a VM without a leash survives its keeper",
   const auto link = qemu::keeper_link::connect(
     loose.directory + "/" + qemu::keeper_socket, soon());
   REQUIRE(link);
-  const auto keeper = qemu::open_process(link->identity().keeper);
-  REQUIRE(keeper);
-  qemu::send_signal(keeper->get(), SIGKILL);
-  REQUIRE(qemu::wait_for_end(keeper->get(), soon()));
+  const auto keeper = qemu::find_process(link->identity().keeper);
+  REQUIRE(keeper.runs());
+  qemu::send_signal(keeper.pidfd(), SIGKILL);
+  REQUIRE(qemu::wait_for_end(keeper.pidfd(), soon()));
   check_guest(*vm, 200);
   check_next_branches(*this, *vm);
   CHECK(last_result().warnings.empty());
@@ -274,7 +276,7 @@ TEST_CASE_METHOD(vm_fixture, "nothing writes where a VM has ended",
     ended.directory + "/" + qemu::keeper_socket, soon());
   REQUIRE(link);
   REQUIRE(vm->stop(soon()));
-  CHECK_FALSE(link->is_alive());
+  CHECK(qemu::find_process(link->identity().keeper).has_ended());
 }
 
 TEST_CASE_METHOD(vm_fixture, "a VMM that was killed is gone, and said so",
@@ -285,10 +287,10 @@ TEST_CASE_METHOD(vm_fixture, "a VMM that was killed is gone, and said so",
   const auto vm = start(source);
   auto made = make_snapshot("none", *vm);
   const auto pidfd =
-    qemu::open_process(qemu::identify(static_cast<pid_t>(vm->describe().pid)));
-  REQUIRE(pidfd);
-  qemu::send_signal(pidfd->get(), SIGKILL);
-  REQUIRE(qemu::wait_for_end(pidfd->get(), soon()));
+    qemu::find_process(qemu::identify(static_cast<pid_t>(vm->describe().pid)));
+  REQUIRE(pidfd.runs());
+  qemu::send_signal(pidfd.pidfd(), SIGKILL);
+  REQUIRE(qemu::wait_for_end(pidfd.pidfd(), soon()));
   const auto prepared = vm->prepare(made.plan(branch_mode::live), soon());
   REQUIRE_FALSE(prepared);
   CHECK(prepared.error().code == ec::vmm_gone);

@@ -90,13 +90,13 @@ TEST_CASE_METHOD(recovery_fixture,
   if (!record.is_unfinished)
     CHECK(found.adopted[1].info.state == sandbox_state::gone);
   auto problems = std::vector<std::string>{};
-  CHECK(records().load_all(problems).size() == found.adopted.size());
+  CHECK(records().load_all(problems)->size() == found.adopted.size());
 }
 
 TEST_CASE_METHOD(recovery_fixture, "a child that is found again is whole",
                  "[node][recovery][safety]") {
   auto problems = std::vector<std::string>{};
-  auto record = records().load_all(problems).at(0);
+  auto record = records().load_all(problems)->at(0);
   record.origin = sandbox_origin::restored;
   record.is_unfinished = true;
   REQUIRE(records().save(record));

@@ -53,6 +53,29 @@ TEST_CASE("the newest of each sandbox are kept", "[node][retention]") {
   CHECK(why(rule(2), all, "b") == "rule k=v keeps the last 2 of sandbox web");
 }
 
+TEST_CASE("a clock that was wrong does not change the order",
+          "[node][retention][safety]") {
+  // a was taken while the clock was far ahead; b and c after it was mended.
+  auto all = snapshots{snapshot("a", 9000), snapshot("b", 3), snapshot("c", 2)};
+  for (std::size_t i = 0; i < all.size(); ++i)
+    all[i].sequence = i + 1;
+  CHECK(due_of(rule(1), all) == tags{{"a"}, {"b"}});
+  CHECK(due_of(rule(2), all) == tags{{"a"}});
+  // None is older than what was there before it.
+  CHECK(due_of(rule(0, 50s), all).empty());
+  // What has no place came before all that has one.
+  all.push_back(snapshot("old", 99999));
+  CHECK(due_of(rule(1), all) == tags{{"old"}, {"a"}, {"b"}});
+}
+
+TEST_CASE("a clock that was behind makes nothing old",
+          "[node][retention][safety]") {
+  auto all = snapshots{snapshot("a", 95), snapshot("b", 0)};
+  all[0].sequence = 1;
+  all[1].sequence = 2;
+  CHECK(due_of(rule(0, 20s), all).empty());
+}
+
 TEST_CASE("what is young is kept, and either reason is enough",
           "[node][retention]") {
   const snapshots all{snapshot("a", 1), snapshot("b", 50), snapshot("c", 90)};

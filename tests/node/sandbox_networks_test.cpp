@@ -11,9 +11,11 @@
 
 #include "node/network/net_links.hpp"
 #include "node/network/net_space.hpp"
+#include "node/network/nf_tables.hpp"
 #include "node/network/rule_loader.hpp"
 #include "tests/support/scratch.hpp"
 #include "tests/support/skip.hpp"
+#include "tests/support/without_nf_tables.hpp"
 
 using namespace forkfleet;
 
@@ -240,4 +242,23 @@ TEST_CASE_METHOD(networks_fixture, "without the right it is said and not done",
   contract.arguments = {"network=user"};
   CHECK(networks.plan_child(contract, {"b"})->mode == network_mode::user);
   CHECK(networks.describe().find("no CAP_NET_ADMIN") != std::string::npos);
+}
+
+TEST_CASE_METHOD(networks_fixture,
+                 "without nf_tables there is a reason, and no end of us",
+                 "[node][network][safety]") {
+  test::without_nf_tables([this] {
+    CHECK_THAT(isolation_obstacle(), Catch::Contains("nf_tables"));
+    const auto found = find_nf_tables();
+    REQUIRE_FALSE(found);
+    CHECK(found.error().code == ec::unsupported);
+    const auto tables = rule_tables();
+    REQUIRE_FALSE(tables);
+    CHECK(tables.error().code == ec::unsupported);
+    // There is nothing of ours, and that is known.
+    CHECK(things() == 0);
+    const auto networks =
+      sandbox_networks{range, data, "the kernel has no nf_tables"};
+    CHECK(networks.describe() == "user: the kernel has no nf_tables");
+  });
 }

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sys/resource.h>
 
 #include <catch2/catch.hpp>
 
@@ -60,7 +61,7 @@ TEST_CASE_METHOD(records_fixture, "a removed sandbox leaves no files",
   REQUIRE(records.remove({"a"}));
   CHECK_FALSE(path_exists(records.directory({"a"})));
   CHECK(records.remove({"a"}));
-  CHECK(records.load_all(problems).empty());
+  CHECK(records.load_all(problems)->empty());
   CHECK(problems.empty());
 }
 
@@ -70,17 +71,49 @@ TEST_CASE_METHOD(records_fixture, "a record that cannot be read is left alone",
   const auto path = records.directory({"a"}) + "/sandbox.json";
   const auto* const text = GENERATE("", "{", "{}", "\xff");
   std::ofstream{path} << text;
-  CHECK(records.load_all(problems).empty());
+  std::vector<unread_record> unread;
+  CHECK(records.load_all(problems, &unread)->empty());
   REQUIRE(problems.size() == 1);
   CHECK(problems[0].find(path) == 0);
   CHECK(path_exists(path));
+  // Its VM may run: its name is not free.
+  REQUIRE(unread.size() == 1);
+  CHECK(unread[0].place.value == "a");
+}
+
+TEST_CASE_METHOD(records_fixture,
+                 "without a descriptor left no sandbox is taken for none",
+                 "[storage][sandbox_records][safety]") {
+  REQUIRE(records.save(record("a")));
+  rlimit before = {};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  auto none = before;
+  none.rlim_cur = 0;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const auto loaded = records.load_all(problems);
+  const auto one = records.load({"a"});
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  CHECK_FALSE(loaded);
+  CHECK_FALSE(one);
+  CHECK(records.load_all(problems) == std::vector{record("a")});
+}
+
+TEST_CASE_METHOD(records_fixture,
+                 "a directory whose record cannot be looked for stays",
+                 "[storage][sandbox_records][safety]") {
+  // Its record's name leads nowhere that can be looked at.
+  std::ofstream{records.directory({"a"})} << "no directory";
+  std::vector<unread_record> unread;
+  CHECK(records.load_all(problems, &unread)->empty());
+  CHECK(path_exists(records.directory({"a"})));
+  CHECK(unread.size() == 1);
 }
 
 TEST_CASE_METHOD(records_fixture, "a directory without a record is removed",
                  "[storage][sandbox_records]") {
   const auto path = records.directory({"a"});
   std::filesystem::create_directories(path + "/deeper");
-  CHECK(records.load_all(problems).empty());
+  CHECK(records.load_all(problems)->empty());
   CHECK(problems.size() == 1);
   CHECK_FALSE(path_exists(path));
 }

@@ -49,13 +49,35 @@ TEST_CASE_METHOD(table_fixture, "who needs a snapshot is known",
   CHECK(table.needing({"c"}).empty());
 }
 
-TEST_CASE_METHOD(table_fixture, "a snapshot is found by its root hash",
+TEST_CASE_METHOD(table_fixture, "a base is what was sealed here, or the parent",
+                 "[storage][snapshot_table][safety]") {
+  const auto tag_of = [this](const char* root, const char* parent) {
+    const auto* const found = table.find_base(root, {parent});
+    return found == nullptr ? std::string{} : found->info.tag.value;
+  };
+  auto imported = entry("a-copy", "B");
+  imported.info.origin = snapshot_origin::imported;
+  table.add(imported);
+  // Nothing is known of how b came here, and the copy is no base.
+  CHECK(tag_of("B", "").empty());
+  CHECK(tag_of("B", "a-copy") == "a-copy");
+  CHECK(tag_of("B", "b") == "b");
+  auto sealed = entry("b", "B", {{"a"}, "A"});
+  sealed.info.origin = snapshot_origin::sealed;
+  table.add(sealed);
+  CHECK(tag_of("B", "") == "b");
+  CHECK(tag_of("B", "a") == "b");
+  CHECK(tag_of("X", "b").empty());
+  CHECK(tag_of("", "").empty());
+}
+
+TEST_CASE_METHOD(table_fixture, "the next place is behind all others",
                  "[storage][snapshot_table]") {
-  table.add(entry("z", "B"));
-  REQUIRE(table.find_root("B") != nullptr);
-  CHECK(table.find_root("B")->info.tag == snapshot_tag{"b"});
-  CHECK(table.find_root("X") == nullptr);
-  CHECK(table.find_root("") == nullptr);
+  CHECK(table.next_sequence() == 1);
+  auto late = entry("late", "L");
+  late.info.sequence = 41;
+  table.add(late);
+  CHECK(table.next_sequence() == 42);
 }
 
 TEST_CASE_METHOD(table_fixture, "what has no whole chain is dropped",

@@ -71,6 +71,28 @@ TEST_CASE_METHOD(worker_fixture, "after an exception the guest runs on",
   CHECK(entries[0].ended);
 }
 
+TEST_CASE_METHOD(worker_fixture,
+                 "an exception after the seal does not undo the snapshot",
+                 "[node][snapshot_worker][safety]") {
+  auto context = place.context(vm);
+  context.tell = [](const fleet_event& x) {
+    if (x.kind == "stage.ended" && x.stage == "seal")
+      throw std::runtime_error{"a library failed"};
+  };
+  worker = w.spawn(snapshot_worker, context);
+  const auto ended = branch();
+  REQUIRE(ended);
+  CHECK(ended->report.outcome == failure{});
+  CHECK(ended->snapshot.tag.value == "t1");
+  CHECK(ended->report.root_hash == ended->snapshot.root_hash);
+  CHECK(place.store->list().size() == 1);
+  auto problems = std::vector<std::string>{};
+  const auto entries = place.journal->load(problems);
+  REQUIRE(entries.size() == 1);
+  CHECK(entries[0].report.outcome == failure{});
+  CHECK(is_running());
+}
+
 TEST_CASE_METHOD(worker_fixture, "a guest that an exception left is not hidden",
                  "[node][snapshot_worker][safety]") {
   place.faults().set_chance([](stage x) -> simulated_fault {

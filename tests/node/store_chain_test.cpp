@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <atomic>
 #include <filesystem>
 #include <thread>
 
@@ -137,7 +138,7 @@ TEST_CASE_METHOD(chain_fixture, "a flattened diff is the same snapshot",
   CHECK(world->problems().empty());
   CHECK(world->recover().empty());
   CHECK(world->open({"top"})->memory.is_flat());
-  CHECK(world->find_root(before.root_hash).tag == snapshot_tag{"top"});
+  CHECK(world->find_base(before.root_hash, {}).tag == snapshot_tag{"top"});
 }
 
 TEST_CASE_METHOD(chain_fixture, "a flat snapshot needs no flattening",
@@ -157,6 +158,35 @@ TEST_CASE_METHOD(chain_fixture, "a flatten that is stopped leaves no trace",
   CHECK_FALSE(path_exists(file("top", flat_record_file)));
   CHECK(world.memory_of("top") == model);
   CHECK(world->flatten({"top"}, {}));
+}
+
+TEST_CASE_METHOD(chain_fixture,
+                 "who comes second to a flatten waits for the first",
+                 "[storage][store][chain][threads][safety]") {
+  std::atomic<bool> may_go_on = false;
+  std::atomic<bool> has_begun = false;
+  std::jthread first{[&] {
+    CHECK(world->flatten({"top"}, [&] {
+      has_begun = true;
+      while (!may_go_on)
+        std::this_thread::yield();
+      return false;
+    }));
+  }};
+  while (!has_begun)
+    std::this_thread::yield();
+  // One that is told to stop does not wait, and harms nothing.
+  CHECK(world->flatten({"top"}, [] { return true; }).error().code
+        == ec::interrupted);
+  int asked = 0;
+  CHECK(world->flatten({"top"}, [&] {
+    may_go_on = ++asked > 1;
+    return false;
+  }));
+  CHECK(asked > 1);
+  first.join();
+  CHECK(path_exists(file("top", memory_file)));
+  CHECK(world.memory_of("top") == model);
 }
 
 TEST_CASE_METHOD(chain_fixture, "a flatten does not vouch for what is damaged",

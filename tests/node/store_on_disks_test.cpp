@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <span>
+#include <vector>
+
 #include <catch2/catch.hpp>
 
 #include "node/storage/file.hpp"
@@ -17,7 +21,7 @@ constexpr uint64_t disk_bytes = 320 * mib;
 
 } // namespace
 
-TEST_CASE("memory keeps its reserved extents through a whole seal",
+TEST_CASE("what was written keeps its reserved extents through a whole seal",
           "[storage][store][safety]") {
   const auto kind = GENERATE(disk_kind::tmpfs, disk_kind::ext4, disk_kind::xfs);
   const auto disk = scratch_disk::make(kind, disk_bytes);
@@ -31,7 +35,11 @@ TEST_CASE("memory keeps its reserved extents through a whole seal",
   const auto reserved = stored_bytes(staged + memory_file);
   CHECK(reserved >= 5 * mib);
   CHECK(stored_bytes(staged + vmstate_file) >= 2 * mib);
-  world.fill(**area, 1);
+  // All but a gap that is too short to be worth a hole.
+  const auto content = std::vector<uint8_t>(mib, 7);
+  for (uint64_t at = 0; at < 5 * mib; at += mib)
+    REQUIRE((*area)->memory().write(
+      at, std::span{content}.first(at == mib ? mib - 64 * 1024 : mib)));
   REQUIRE(world.seal(**area, "op-1", "snap-1"));
   const auto sealed = world.path() + "/snapshots/snap-1/";
   CHECK(stored_bytes(sealed + memory_file) >= reserved);
@@ -39,6 +47,40 @@ TEST_CASE("memory keeps its reserved extents through a whole seal",
   CHECK(world->verify({"snap-1"}, {}));
   CHECK(world->remove({"snap-1"}));
   CHECK(world.staged().empty());
+}
+
+TEST_CASE("what was reserved and never written is given back, and no more",
+          "[storage][store][safety]") {
+  const auto kind = GENERATE(disk_kind::tmpfs, disk_kind::ext4, disk_kind::xfs,
+                             disk_kind::btrfs);
+  const auto disk = scratch_disk::make(kind, disk_bytes);
+  if (!disk)
+    return skip(disk.error().message);
+  constexpr auto memory_bytes = 64 * mib;
+  store_world world{(*disk)->path() + "/node", memory_bytes};
+  auto area = world.stage("op-1", "snap-1");
+  REQUIRE(area);
+  // Pages at both ends of what becomes holes, and some in between.
+  auto content = std::vector<uint8_t>(memory_bytes, 0);
+  uint64_t written = 0;
+  for (const uint64_t number : {0ull, 1ull, 70ull, 200ull, 201ull, 4095ull,
+                                4096ull, 9000ull, 16383ull}) {
+    const auto bytes = std::span{content}.subspan(number * page, page);
+    std::ranges::fill(bytes, static_cast<uint8_t>(number % 251 + 1));
+    REQUIRE((*area)->memory().write(number * page, bytes));
+    written += page;
+  }
+  const auto sealed = world.seal(**area, "op-1", "snap-1");
+  REQUIRE(sealed);
+  CHECK(world.memory_of("snap-1") == content);
+  CHECK(world->verify({"snap-1"}, {}));
+  const auto file = world.path() + "/snapshots/snap-1/" + memory_file;
+  CHECK(stored_bytes(file) >= written);
+  CHECK(stored_bytes(file) < 3 * mib);
+  CHECK(sealed->stored_bytes < 4 * mib);
+  world.restart();
+  CHECK(world.memory_of("snap-1") == content);
+  CHECK(world->list().front().stored_bytes == sealed->stored_bytes);
 }
 
 TEST_CASE("a full disk ends a branch with the missing bytes and no trace",

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 
 #include "actors/link/endpoint.hpp"
+#include "actors/link/frame.hpp"
 #include "tests/support/frames.hpp"
 
 namespace forkfleet::test {
@@ -144,11 +145,33 @@ std::string raw_peer::receive(std::size_t bytes) {
 bool raw_peer::greet(const std::string& node) {
   if (!is_connected() || !send(client_handshake(node).bytes()))
     return false;
-  const auto hello = receive(header_size + node.size());
-  if (hello.size() != header_size + node.size() || hello[0] != 0)
+  const auto bytes = receive(header_size);
+  if (bytes.size() != header_size || bytes[0] != 0)
     return false;
-  server_node_ = hello.substr(header_size);
-  return true;
+  const auto payload = receive(frame_header::read(bytes).payload_size);
+  auto in = wire_reader{payload};
+  auto own = std::string_view{};
+  auto names = std::size_t{0};
+  auto name = std::string_view{};
+  if (!in.raw(node.size(), own) || !in.length(names))
+    return false;
+  for (; names > 0; --names)
+    if (!in.text(name))
+      return false;
+  server_node_ = own;
+  return in.number(served_actor_);
+}
+
+std::size_t raw_peer::drain() {
+  char ignored[65536];
+  auto sum = std::size_t{0};
+  for (;;) {
+    const auto got =
+      ::recv(socket_.get(), ignored, sizeof ignored, MSG_DONTWAIT);
+    if (got <= 0)
+      return sum;
+    sum += static_cast<std::size_t>(got);
+  }
 }
 
 bool raw_peer::is_closed_within(std::chrono::milliseconds limit) {
@@ -163,10 +186,12 @@ bool raw_peer::is_closed_within(std::chrono::milliseconds limit) {
   return false;
 }
 
-std::vector<attack> attacks(const std::string& server_node) {
+std::vector<attack> attacks(const std::string& server_node, uint64_t actor) {
   auto result = first_frames();
   const auto me = node_bytes(7);
-  const auto add = [&result](std::string name, const frame& x) {
+  const auto add = [&result, actor](std::string name, frame x) {
+    if (x.target == some_actor)
+      x.target = actor;
     result.push_back({std::move(name), true, x.bytes()});
   };
   add("exit message", direct("+@exit", number(0, 64)));
@@ -190,6 +215,17 @@ std::vector<attack> attacks(const std::string& server_node) {
   add("monitor for another", monitor(node_bytes(6), server_node));
   add("down for another", down(node_bytes(6), server_node));
   add("hello with a stranger's handle", foreign_hello());
+  auto twice = sound_request();
+  twice.target = actor;
+  result.push_back({"a request twice", true, twice.bytes() + twice.bytes()});
+  auto astray = sound_request();
+  astray.target = actor + 1;
+  add("request to another actor", astray);
+  auto unanswerable = sound_request();
+  unanswerable.data = 0x1000000000000000;
+  add("message that wants no answer", unanswerable);
+  add("news without a hello",
+      direct("+forkfleet::node_goodbye", packed_text("h1") + number(1, 8)));
   add("unknown operation", {.what = static_cast<basp>(77)});
   add("unknown message", direct("+forkfleet::nonsense", "x"));
   return result;
@@ -201,7 +237,7 @@ class fuzzer {
 public:
   explicit fuzzer(const abuse_plan& plan) : plan_(plan), dice_(plan.seed) {}
 
-  unsigned random_connection(const std::string& server_node) {
+  unsigned random_connection(const std::string& server_node, uint64_t actor) {
     auto peer = raw_peer{plan_.address, plan_.port};
     if (dice_() % 4 == 0)
       return peer.send(random_bytes(dice_, dice_() % 5000)) ? 1 : 0;
@@ -210,13 +246,14 @@ public:
       return 0;
     auto frames = 0U;
     while (frames < frames_per_connection
-           && peer.send(damaged(me, server_node)))
+           && peer.send(damaged(me, server_node, actor, frames)))
       ++frames;
     return frames;
   }
 
 private:
-  std::string damaged(const std::string& me, const std::string& server_node) {
+  std::string damaged(const std::string& me, const std::string& server_node,
+                      uint64_t actor, unsigned number_of_frame) {
     const auto choices = {sound_request(),
                           monitor(me, server_node),
                           down(me, server_node),
@@ -224,7 +261,12 @@ private:
                           client_handshake(me),
                           foreign_hello(),
                           direct("+forkfleet::done", packed_text("note"))};
-    auto bytes = (choices.begin() + dice_() % choices.size())->bytes();
+    auto chosen = *(choices.begin() + dice_() % choices.size());
+    if (chosen.target == some_actor)
+      chosen.target = actor;
+    if (chosen.what == basp::direct)
+      chosen.data += number_of_frame;
+    auto bytes = chosen.bytes();
     // Most are left whole, so that what follows them is reached too.
     for (auto changes = dice_() % 8; changes > 5; --changes)
       bytes[dice_() % bytes.size()] = static_cast<char>(dice_());
@@ -242,7 +284,8 @@ abuse_report abuse(const abuse_plan& plan) {
   auto first = raw_peer{plan.address, plan.port};
   first.greet(node_bytes(5));
   const auto server_node = first.server_node();
-  for (const auto& x : attacks(server_node)) {
+  const auto actor = first.served_actor();
+  for (const auto& x : attacks(server_node, actor)) {
     auto peer = raw_peer{plan.address, plan.port};
     ++report.attacks;
     if (x.is_greeted && !peer.greet(node_bytes(7)))
@@ -254,7 +297,7 @@ abuse_report abuse(const abuse_plan& plan) {
     raw_peer{plan.address, plan.port};
   auto random = fuzzer{plan};
   for (auto i = 0U; i < plan.fuzz_connections; ++i)
-    report.fuzz_frames += random.random_connection(server_node);
+    report.fuzz_frames += random.random_connection(server_node, actor);
   auto last = raw_peer{plan.address, plan.port};
   report.still_answers = last.greet(node_bytes(4));
   return report;

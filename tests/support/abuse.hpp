@@ -31,6 +31,10 @@ public:
   bool is_closed_within(std::chrono::milliseconds limit);
   /// The other side's node identity, after a greeting.
   const std::string& server_node() const { return server_node_; }
+  /// The actor that the other side offers, after a greeting.
+  uint64_t served_actor() const { return served_actor_; }
+  /// Reads away what the other side has sent, without waiting; how much.
+  std::size_t drain();
 
 private:
   void connect_locally(const std::string& path);
@@ -38,6 +42,7 @@ private:
 
   owned_fd socket_;
   std::string server_node_;
+  uint64_t served_actor_ = 0;
 };
 
 /// Something that must get the connection closed.
@@ -49,8 +54,8 @@ struct attack {
 };
 
 /// What is known to crash, kill or flood a bare CAF port, and more.
-/// `server_node` is that of the port's program.
-std::vector<attack> attacks(const std::string& server_node);
+/// `server_node` and `actor` are those that the port offers.
+std::vector<attack> attacks(const std::string& server_node, uint64_t actor);
 
 struct abuse_plan {
   std::string address = "127.0.0.1";

@@ -20,7 +20,14 @@ public:
     if (trouble_ == disk_trouble::crash_before)
       end_node();
   }
-  bool fails() const { return trouble_ == disk_trouble::fail; }
+  bool fails() const {
+    return trouble_ == disk_trouble::fail || trouble_ == disk_trouble::fill;
+  }
+  failure why() const {
+    if (trouble_ == disk_trouble::fill)
+      return {ec::disk_full, "the disk is full"};
+    return {ec::io_failed, "the disk failed"};
+  }
   void leave() const {
     if (trouble_ == disk_trouble::crash_after)
       end_node();

@@ -47,6 +47,12 @@ std::string content_of(const std::string& path) {
   return {std::istreambuf_iterator<char>{in}, {}};
 }
 
+int64_t wall_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+           std::chrono::system_clock::now().time_since_epoch())
+    .count();
+}
+
 void replace_all(std::string& text, const std::string& from,
                  const std::string& to) {
   for (auto at = text.find(from); at != std::string::npos;
@@ -96,6 +102,12 @@ void fake_agent::serve() {
 
 void fake_agent::serve_one(int socket) {
   auto pending = std::string{};
+  const bool is_deaf = deaf_connections > 0;
+  if (is_deaf)
+    --deaf_connections;
+  static_cast<void>(
+    qemu::send_text(socket, greeting, -1, after(std::chrono::seconds{5}))
+      .has_value());
   auto room = std::array<char, 65536>{};
   while (!is_ending_) {
     if (!qemu::wait_readable(socket, after(glance)))
@@ -110,7 +122,7 @@ void fake_agent::serve_one(int socket) {
       pending.erase(0, end + 1);
       line.erase(0, line.rfind('\xff') + 1);
       const auto command = schema::parse_json(line);
-      if (is_mute || !command)
+      if (is_mute || is_deaf || !command)
         continue;
       auto text = schema::dump(answer(*command)) + "\n";
       if (answers_left_ >= 0 && answers_left_-- == 0)
@@ -129,6 +141,10 @@ json fake_agent::answer(const json& command) {
   const auto& arguments = qemu::member(command, "arguments");
   if (name == "guest-sync-delimited")
     return value(qemu::number_member(arguments, "id"));
+  if (name == "guest-get-time")
+    return value((wall_us() - clock_behind_us) * 1000);
+  if (name == "guest-exec" && qemu::text_member(arguments, "path") == "date")
+    return set_date(qemu::member(arguments, "arg").back().get<std::string>());
   if (name == "guest-exec")
     return start(arguments);
   if (name == "guest-exec-status")
@@ -163,6 +179,22 @@ json fake_agent::start(const json& arguments) {
     ::_exit(127);
   }
   processes_[number] = {.pid = pid, .files = files};
+  return value({{"pid", number}});
+}
+
+// Ends at once, as what it set is what counts.
+json fake_agent::set_date(const std::string& text) {
+  std::this_thread::sleep_for(std::chrono::microseconds{date_delay_us});
+  ++dates_set;
+  const bool is_taken =
+    date_takes_fractions || text.find('.') == std::string::npos;
+  if (is_taken)
+    clock_behind_us =
+      wall_us() - static_cast<int64_t>(std::stold(text.substr(1)) * 1e6L);
+  const auto number = next_++;
+  processes_[number] = {.files = home_.path() + "/none",
+                        .has_ended = true,
+                        .status = is_taken ? 0 : 1 << 8};
   return value({{"pid", number}});
 }
 

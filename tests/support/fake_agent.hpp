@@ -34,6 +34,20 @@ public:
   /// Whether it hears and says nothing.
   std::atomic<bool> is_mute{false};
 
+  /// So many connections are made and never heard on, as the port of a child
+  /// that is stuck in what its source said.
+  std::atomic<int> deaf_connections{0};
+
+  /// Sent on each connection before anything is answered.
+  std::string greeting = {};
+
+  /// The clock of its guest: how far it is from ours, how long its `date`
+  /// takes to begin, and whether that sets parts of a second.
+  std::atomic<int64_t> clock_behind_us{0};
+  std::atomic<int64_t> date_delay_us{0};
+  std::atomic<bool> date_takes_fractions{true};
+  std::atomic<int> dates_set{0};
+
   /// Connections so far.
   std::atomic<int> connections{0};
 
@@ -49,6 +63,7 @@ private:
   void serve_one(int socket);
   schema::json answer(const schema::json& command);
   schema::json start(const schema::json& arguments);
+  schema::json set_date(const std::string& text);
   schema::json look(const schema::json& arguments);
   schema::json file(const std::string& name, const schema::json& arguments);
 

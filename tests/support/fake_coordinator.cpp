@@ -26,6 +26,11 @@ caf::result<branch_report> on_branch(self_ptr self, const branch_request& x) {
     self->state.silent.push_back(self->make_response_promise<branch_report>());
     return self->state.silent.back();
   }
+  if (x.sandbox.value == "big") {
+    auto report = report_for(x);
+    report.warnings.emplace_back(300 * 1024, 'x');
+    return report;
+  }
   if (!x.sandbox.value.starts_with("on-"))
     return report_for(x);
   const auto node = self->state.nodes.find(x.sandbox.value.substr(3));
@@ -118,6 +123,16 @@ fsck_report on_fsck(const fsck_request& x) {
           .repaired = x.repair ? uint64_t{1} : uint64_t{0}};
 }
 
+/// One thing is well, one is not.
+doctor_report on_doctor(const doctor_request& x) {
+  return {.host = x.host,
+          .checks = {{.name = "kvm", .found = "it can be used"},
+                     {.name = "nf_tables",
+                      .state = check_state::bad,
+                      .found = "the kernel has none",
+                      .remedy = "load nf_tables"}}};
+}
+
 } // namespace
 
 coordinator_actor::behavior_type fake_coordinator(self_ptr self,
@@ -159,6 +174,7 @@ coordinator_actor::behavior_type fake_coordinator(self_ptr self,
     [](const file_request&) { return file_report{}; },
     [](const console_request&) { return console_report{}; },
     [](const fsck_request& x) { return on_fsck(x); },
+    [](const doctor_request& x) { return on_doctor(x); },
     [](const rollback_request& x) -> caf::result<restore_report> {
       if (x.tag.value == "foreign" && !x.force)
         return to_caf_error(ec::invalid_request, "not of its lineage");

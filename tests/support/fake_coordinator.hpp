@@ -23,8 +23,9 @@ struct fake_coordinator_state {
 
 /// Answers a branch with a report that repeats the request. A branch of the
 /// sandbox "missing" is refused with unknown_sandbox, one of "silent" is
-/// never answered, and one of "on-<host>" is passed to that host's node. A
-/// hello is refused when `check` refuses it.
+/// never answered, one of "big" with more than a frame may have, and one of
+/// "on-<host>" is passed to that host's node. A hello is refused when `check`
+/// refuses it.
 coordinator_actor::behavior_type fake_coordinator(
   coordinator_actor::stateful_pointer<fake_coordinator_state> self,
   peer_check check);

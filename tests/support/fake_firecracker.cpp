@@ -2,11 +2,14 @@
 #include "tests/support/fake_firecracker.hpp"
 
 #include <cstdlib>
+#include <fcntl.h>
 #include <sstream>
+#include <string_view>
 #include <unistd.h>
 
 #include <fmt/format.h>
 
+#include "actors/unique_fd.hpp"
 #include "tests/support/fake_replies.hpp"
 
 namespace forkfleet::test {
@@ -204,10 +207,25 @@ fake_answer fake_firecracker::add_drive(const std::string& id, fake_body body) {
 }
 
 fake_answer fake_firecracker::serial(fake_body body) {
-  body.text("serial_out_path", false);
+  const auto path = body.text("serial_out_path", false);
   if (const auto fault = body.fault(); !fault.empty())
     return misunderstood(fault);
+  console_ = path;
   return {};
+}
+
+/// The console is where it was set before the guest ran; a snapshot does not
+/// have that setting.
+void fake_firecracker::open_console() const {
+  if (console_.empty() && !has_output_)
+    return;
+  const auto file =
+    unique_fd{console_.empty() ? ::dup(STDOUT_FILENO)
+                               : ::open(console_.c_str(),
+                                        O_WRONLY | O_CREAT | O_APPEND, 0600)};
+  constexpr std::string_view line = "the guest runs\n";
+  [[maybe_unused]] const auto told =
+    ::write(file.get(), line.data(), line.size());
 }
 
 fake_answer fake_firecracker::action(fake_body body) {
@@ -231,6 +249,7 @@ fake_answer fake_firecracker::start() {
     return refuse("Start microvm error: " + made.error().message);
   machine_ = *made;
   phase_ = boot_phase::running;
+  open_console();
   return {};
 }
 

@@ -38,6 +38,12 @@ public:
 
   fake_answer answer(const fake_request& request);
 
+  /// A console that was not set is this process's standard output.
+  void has_output() { has_output_ = true; }
+
+  /// Its guest ends a moment after it was loaded, and the process with it.
+  void end_after_load() { ends_after_load_ = true; }
+
   /// What the process ends with after the last answer.
   int exit_code() const { return exit_code_; }
 
@@ -53,6 +59,7 @@ private:
   fake_answer machine_config(fake_body body);
   fake_answer add_drive(const std::string& id, fake_body body);
   fake_answer serial(fake_body body);
+  void open_console() const;
   fake_answer action(fake_body body);
   fake_answer start();
   fake_answer create(fake_body body);
@@ -78,6 +85,9 @@ private:
   bool tracks_ = false;
   schema::json drives_ = schema::json::array();
   guest_habits habits_ = {};
+  std::string console_ = {}; // a file; empty: standard output
+  bool has_output_ = false;
+  bool ends_after_load_ = false;
   simulated_machine_ptr machine_ = {};
   uint64_t creates_in_pause_ = 0;
   std::vector<std::string> calls_ = {};

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fake as a program that is started in Firecracker's place. Its version
-// is the end of its own name: firecracker-1.12.0.
+// is the end of its own name: firecracker-1.12.0. One whose name has "dying" in
+// it ends a moment after it has loaded a snapshot.
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "tests/support/fake_firecracker.hpp"
 
@@ -10,6 +12,7 @@ using namespace forkfleet;
 
 namespace {
 
+constexpr std::string_view dying_word = "dying";
 constexpr const char* version_otherwise = "1.12.0";
 constexpr int exit_wrong_arguments = 153;
 
@@ -50,6 +53,9 @@ int main(int argc, char** argv) {
   if (!server)
     return refuse("Failed to open the API socket: " + server.error().message);
   auto vm = test::fake_firecracker{*version, id};
+  vm.has_output();
+  if (std::string_view{argv[0]}.find(dying_word) != std::string_view::npos)
+    vm.end_after_load();
   server->run([&vm](const auto& request) { return vm.answer(request); });
   return vm.exit_code();
 }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The part of the fake that makes and loads snapshots, and what tests ask it.
 #include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -155,6 +159,13 @@ fake_answer fake_firecracker::restore(const std::string& state_path,
   machine_ = simulated_machine::resume_from(std::move(*ram), state->guest,
                                             vcpus_, habits_, now);
   phase_ = boot_phase::running;
+  open_console();
+  if (ends_after_load_)
+    std::thread{[] {
+      std::this_thread::sleep_for(std::chrono::milliseconds{300});
+      std::fputs("vCPU exit: the guest cannot go on here\n", stderr);
+      std::_Exit(exit_bad_configuration);
+    }}.detach();
   if (!resumes) {
     machine_->pause(now);
     phase_ = boot_phase::paused;

@@ -63,8 +63,8 @@ std::string make_fast_directory() {
 } // namespace
 
 firecracker_subject::firecracker_subject(const std::string& version)
-  : fast_directory_{make_fast_directory()}, program_{link_fake(home_.path(),
-                                                               version)},
+  : fast_directory_{make_fast_directory()}, version_{version},
+    program_{link_fake(home_.path(), version)},
     driver_{{.firecracker = program_,
              .keeper = built_programs + "/forkfleet-keeper",
              .fast_directory = fast_directory_}} {
@@ -75,6 +75,10 @@ firecracker_subject::firecracker_subject(const std::string& version)
 firecracker_subject::~firecracker_subject() {
   auto error = std::error_code{};
   std::filesystem::remove_all(fast_directory_, error);
+}
+
+std::string firecracker_subject::program(const std::string& habit) const {
+  return link_fake(home_.path(), habit + "-" + version_);
 }
 
 start_plan firecracker_subject::plan() {
@@ -93,11 +97,12 @@ start_plan firecracker_subject::child_plan(const taken_snapshot& parent) {
   auto result = plan();
   result.id = {"child"};
   result.directory = home() + "/child";
-  result.snapshot =
-    snapshot_files{.info = {.root_hash = parent.root_hash},
-                   .contract = parent.contract,
-                   .memory = write_flat(*parent.memory, home() + "/memory"),
-                   .vmstate_path = parent.vmstate_path};
+  result.snapshot = snapshot_files{
+    .info = {.root_hash = parent.root_hash, .origin = snapshot_origin::sealed},
+    .contract = parent.contract,
+    .memory = write_flat(*parent.memory, home() + "/memory"),
+    .vmstate_path = parent.vmstate_path,
+    .is_vouched = true};
   return result;
 }
 

@@ -36,12 +36,15 @@ public:
   schema::json ask(const std::string& directory);
 
   std::string home() const { return home_.path(); }
+  /// A fake that has `habit` in its name; see fake_firecracker_main.cpp.
+  std::string program(const std::string& habit) const;
   std::string vm_directory() const { return home() + "/vm"; }
   const std::string& fast_directory() const { return fast_directory_; }
 
 private:
   scratch_directory home_;
   std::string fast_directory_;
+  std::string version_;
   std::string program_;
   int files_ = 0;
   firecracker_driver driver_;

@@ -177,13 +177,29 @@ void fleet_fixture::start_node(const std::string& host,
   auto extra = std::map<std::string, std::string>{};
   if (!fault.empty())
     extra["FORKFLEET_FAULT"] = fault;
-  nodes_.erase(host);
-  nodes_.emplace(host,
-                 program_run{{program_path("forkfleet-node"), "--fleet", file(),
-                              "--host", host, "--leash",
-                              std::to_string(::getpid()), "--stop-sandboxes"},
-                             log_of(host),
-                             extra});
+  // However the last one ended: what the coordinator still tells of it, until
+  // it sees the connection break, is not taken for the next one's.
+  if (nodes_.erase(host) > 0)
+    note_life(host);
+  auto words = std::vector<std::string>{program_path("forkfleet-node"),
+                                        "--fleet",
+                                        file(),
+                                        "--host",
+                                        host,
+                                        "--leash",
+                                        std::to_string(::getpid()),
+                                        "--stop-sandboxes"};
+  if (shape_.descriptors_max > 0)
+    words.insert(words.begin(),
+                 {"/bin/sh", "-c",
+                  "ulimit -n " + std::to_string(shape_.descriptors_max)
+                    + " && exec \"$@\"",
+                  "sh"});
+  nodes_.emplace(host, program_run{words, log_of(host), extra});
+}
+
+void fleet_fixture::note_life(const std::string& host) {
+  std::ifstream{data_of(host) + "/incarnation"} >> killed_[host];
 }
 
 void fleet_fixture::kill_coordinator() {
@@ -192,7 +208,7 @@ void fleet_fixture::kill_coordinator() {
 
 void fleet_fixture::kill_node(const std::string& host) {
   nodes_.at(host).end(SIGKILL);
-  std::ifstream{data_of(host) + "/incarnation"} >> killed_[host];
+  note_life(host);
 }
 
 bool fleet_fixture::is_back(const std::string& host) {

@@ -59,6 +59,7 @@ struct fleet_shape {
   std::string branch = {};    // YAML of the branch section
   std::string limits = {};    // YAML of the limits section
   std::string data_base = {}; // where the hosts' data lie; empty: scratch
+  int descriptors_max = 0;    // the hard limit of each node; 0: ours
 };
 
 /// The fleet.
@@ -125,6 +126,8 @@ private:
   fleet_shape shape_;
   uint16_t port_ = 0;
   std::map<std::string, program_run> nodes_ = {};
+  void note_life(const std::string& host);
+
   std::map<std::string, uint64_t> killed_ = {}; // which life of a host's node
   std::vector<program_run> coordinator_ = {};
   client client_;

@@ -6,7 +6,6 @@ namespace forkfleet::test {
 namespace {
 
 constexpr uint64_t request_id = 0x1000000000000001;
-constexpr uint64_t some_actor = 12;
 
 } // namespace
 

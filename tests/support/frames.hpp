@@ -52,6 +52,9 @@ frame server_handshake(const std::string& node,
 frame monitor(const std::string& peer, const std::string& own);
 frame down(const std::string& peer, const std::string& own);
 
+/// The actor that such frames are for and from.
+inline constexpr uint64_t some_actor = 12;
+
 /// A request of `types` ("+forkfleet::done"), whose values are `values`.
 frame direct(std::string_view types, std::string_view values);
 

@@ -28,8 +28,11 @@ node_actor::behavior_type fake_node(node_actor::pointer self,
   harden(self);
   return {
     [host](const branch_request& x) {
-      return branch_report{
+      auto report = branch_report{
         .operation = x.operation, .sandbox = x.sandbox, .host = {host}};
+      if (!x.labels.empty())
+        report.warnings.emplace_back(300 * 1024, 'x');
+      return report;
     },
     [](const operation_query& x) { return operation_status{x.operation}; },
     [](const restore_request&) { return restore_report{}; },
@@ -47,6 +50,7 @@ node_actor::behavior_type fake_node(node_actor::pointer self,
     [](const file_request&) { return file_report{}; },
     [](const console_request&) { return console_report{}; },
     [](const fsck_request& x) { return fsck_report{.host = x.host}; },
+    [](const doctor_request& x) { return doctor_report{.host = x.host}; },
     [](const rollback_request& x) { return restore_report{.tag = x.tag}; },
     [](const promote_request&) { return restore_report{}; },
   };

@@ -36,7 +36,8 @@ public:
   /// The fake coordinator's actor, without a port.
   coordinator_actor make_coordinator();
 
-  /// A node's actor, which answers branches with its host's name.
+  /// A node's actor, which answers branches with its host's name; one that is
+  /// to have labels with more than a frame may have.
   node_actor make_node(const std::string& host);
 
   /// Dials and says hello as `host`; waits for at most `limit`.

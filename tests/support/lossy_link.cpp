@@ -166,6 +166,9 @@ local_node::behavior_type node_proxy(node_proxy_pointer self,
     [self, target](const fsck_request& x) {
       return pass<fsck_report>(self, target, x);
     },
+    [self, target](const doctor_request& x) {
+      return pass<doctor_report>(self, target, x);
+    },
     [self](caf::tick_atom) { on_due(self); },
   };
 }
@@ -254,6 +257,9 @@ coordinator_proxy(coordinator_proxy_pointer self, const connection_ptr& line,
     },
     [self, target](const fsck_request& x) {
       return pass<fsck_report>(self, target, x);
+    },
+    [self, target](const doctor_request& x) {
+      return pass<doctor_report>(self, target, x);
     },
     [self, target](const nodes_request& x) {
       return pass<node_list>(self, target, x);

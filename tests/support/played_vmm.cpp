@@ -41,6 +41,8 @@ expected<capture_forecast> played_vmm::refine(deadline_point) {
 
 expected<capture_result> played_vmm::drain(deadline_point) {
   std::ignore = call("drain");
+  if (script_.drain_fails)
+    return tl::unexpected(script_.drain_fails);
   const auto page = std::array<uint8_t, guest_page_bytes>{1};
   if (auto good = plan_.memory->write(0, page); !good)
     return tl::unexpected{good.error()};

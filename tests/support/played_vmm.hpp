@@ -24,6 +24,11 @@ struct vmm_script {
   std::deque<capture_forecast> forecasts = {{}};
   /// Called by each.
   std::function<void(const std::string&)> on_call = [](const auto&) {};
+  /// What resume comes to.
+  std::function<status()> on_resume = [] { return status{}; };
+  /// See vmm::stood.
+  std::optional<std::chrono::microseconds> stood = {};
+  failure drain_fails = {};
   std::vector<std::string> calls = {};
   std::vector<capture_plan> plans = {};
   std::vector<std::string> committed = {};
@@ -49,7 +54,14 @@ public:
   expected<capture_forecast> refine(deadline_point) override;
   status pause(deadline_point) override { return call("pause"); }
   status capture(deadline_point) override { return call("capture"); }
-  status resume(deadline_point) override { return call("resume"); }
+  status resume(deadline_point) override {
+    std::ignore = call("resume");
+    return script_.on_resume();
+  }
+  std::optional<std::chrono::microseconds> stood() const override {
+    return script_.stood;
+  }
+  void refused() noexcept override { script_.calls.push_back("refused"); }
   expected<capture_result> drain(deadline_point) override;
   void commit(const std::string& root_hash) noexcept override;
   void abandon() noexcept override { script_.calls.push_back("abandon"); }

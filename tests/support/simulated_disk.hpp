@@ -19,7 +19,13 @@
 namespace forkfleet::test {
 
 /// What goes wrong at a place of the disk's code.
-enum class disk_trouble : uint8_t { none, fail, crash_before, crash_after };
+enum class disk_trouble : uint8_t {
+  none,
+  fail,
+  fill, // no space is left
+  crash_before,
+  crash_after
+};
 
 /// The files of one snapshot, sealed or in the making.
 struct disk_files {

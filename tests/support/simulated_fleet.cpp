@@ -159,6 +159,7 @@ void simulated_fleet::start_node(std::size_t index) {
                           .records = *node.records});
     node.disk->staged.clear();
     services.adopted = std::move(found.adopted);
+    services.doomed = std::move(found.doomed);
     services.ended = std::move(found.ended);
     node.actor = w.spawn(forkfleet::node, settings_of_node(index),
                          std::move(services), node.connector);

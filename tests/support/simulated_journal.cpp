@@ -15,7 +15,7 @@ public:
   status open(const branch_request& request) override {
     const auto here = disk_place{access_, "journal.open"};
     if (here.fails())
-      return fail(ec::io_failed, "the disk failed");
+      return tl::unexpected(here.why());
     const auto& id = request.operation;
     if (disk_->journal.contains(id))
       disk_->violations.push_back("an operation began twice: " + id.value);

@@ -120,7 +120,8 @@ public:
                           .contract = snapshot.contract,
                           .memory =
                             layout_of(*places, disk_->flat_of(snapshot.files)),
-                          .vmstate_path = path_of(snapshot.files.vmstate)};
+                          .vmstate_path = path_of(snapshot.files.vmstate),
+                          .is_vouched = true};
   }
 
   expected<memory_image_ptr> image(const snapshot_tag& tag) override {
@@ -133,7 +134,8 @@ public:
     return image_of(std::move(*places));
   }
 
-  snapshot_info find_root(const std::string& root_hash) override {
+  snapshot_info find_base(const std::string& root_hash,
+                          const snapshot_tag&) override {
     for (const auto& [tag, snapshot] : disk_->sealed)
       if (snapshot.info.root_hash == root_hash)
         return fresh(snapshot);
@@ -214,15 +216,20 @@ public:
     return fail(ec::unsupported, "a simulated disk has no archives");
   }
 
+  expected<archive_contents> look_into(const std::string&) override {
+    return fail(ec::unsupported, "a simulated disk has no archives");
+  }
+
   expected<archive_result> import_from(const std::string&, const snapshot_tag&,
-                                       const stop_asked&) override {
+                                       const stop_asked&,
+                                       const archive_belief&) override {
     return fail(ec::unsupported, "a simulated disk has no archives");
   }
 
   status settle(deadline_point) override { return {}; }
   uint64_t unwritten_bytes() override { return 0; }
 
-  status remove(const snapshot_tag& tag) override {
+  status remove(const snapshot_tag& tag, std::optional<uint64_t>) override {
     const auto here = disk_place{access_, "remove"};
     if (here.fails())
       return fail(ec::io_failed, "the disk failed");
@@ -306,7 +313,8 @@ private:
                    .created_at = access_.wall(),
                    .labels = request.words.labels,
                    .note = request.words.note,
-                   .limits = request.limits},
+                   .limits = request.limits,
+                   .origin = snapshot_origin::sealed},
                   request.contract,
                   files});
   }

@@ -21,7 +21,16 @@ std::string vmstate_text(unsigned seed) {
   return "vmstate of " + std::to_string(seed);
 }
 
+/// One fleet's, as all its nodes have it.
+static signing_key_ptr key_of_fleet() {
+  static const auto key = signing_key::make();
+  REQUIRE(key);
+  return *key;
+}
+
 void store_world::start() {
+  if (options_.key == nullptr && !is_without_key)
+    options_.key = key_of_fleet();
   auto data = data_directory::open(path_);
   REQUIRE(data);
   auto store = disk_snapshot_store::open_in(*data, {"host-1"}, options_);

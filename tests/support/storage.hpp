@@ -17,6 +17,7 @@ inline constexpr uint64_t mib = 1u << 20;
 /// A store in `path`, as a node has it. Opens again what lies there.
 class store_world {
 public:
+  /// With the key of the one fleet that all worlds belong to.
   explicit store_world(const std::string& path, uint64_t memory_bytes = 5 * mib,
                        store_options options = {})
     : path_(path), memory_bytes_(memory_bytes), options_(std::move(options)) {
@@ -62,6 +63,13 @@ public:
                                  const std::string& tag, unsigned seed = 1,
                                  const std::string& parent = "");
 
+  /// Gives the store another key, or none, from its next start on.
+  void restart_with(signing_key_ptr key) {
+    options_.key = std::move(key);
+    is_without_key = options_.key == nullptr;
+    restart();
+  }
+
   /// What the sources of all that follows are limited to.
   sandbox_limits limits = {};
 
@@ -71,6 +79,7 @@ public:
 private:
   void start();
 
+  bool is_without_key = false;
   std::string path_;
   uint64_t memory_bytes_;
   store_options options_;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The life of a node's disk: branches that form a chain, flattening,
-// removals, an archive out and in. What a snapshot's memory must hold is
-// known from its number alone. For tests that end such a life anywhere.
+// removals, an archive out and in; some with a writable disk. What a snapshot's
+// memory must hold is known from its number alone. For tests that end such a
+// life anywhere.
 #pragma once
 
 #include <memory>
@@ -58,6 +59,7 @@ private:
   status fill(staging_area& area, unsigned number, unsigned base) const;
   expected<snapshot_info> seal(const branch_request& request, unsigned number,
                                memory_form form);
+  expected<std::vector<frozen_disk>> freeze_disks(unsigned number);
   snapshot_info newest();
   void note(const std::string& verb, const status& done);
 
@@ -66,6 +68,7 @@ private:
   std::shared_ptr<disk_snapshot_store> store_ = {};
   std::shared_ptr<file_journal> journal_ = {};
   std::unique_ptr<sandbox_records> records_ = {};
+  std::vector<std::string> layers_ = {}; // of the guest's one disk
 };
 
 } // namespace forkfleet::test

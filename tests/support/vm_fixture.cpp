@@ -12,6 +12,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "node/qemu/vm_owner.hpp"
 #include "tests/support/hand_vm.hpp"
 #include "tests/support/memory_chain.hpp"
 #include "tests/support/skip.hpp"
@@ -21,6 +22,8 @@ namespace forkfleet::test {
 namespace {
 
 using std::chrono::steady_clock;
+
+uint32_t next_uid = 4'000'000'000;
 
 constexpr uint64_t memory_bytes = 128ull << 20;
 constexpr const char* guest_words =
@@ -66,6 +69,9 @@ bool vm_fixture::can_run() const {
 start_plan vm_fixture::plan(const std::string& name) const {
   auto result = start_plan{.id = {name}, .directory = home() + "/" + name};
   std::filesystem::create_directory(result.directory);
+  // As a node that runs as root does it.
+  if (::geteuid() == 0)
+    REQUIRE(qemu::set_vm_uid(result.directory, next_uid++));
   result.spec.name = {name};
   const auto guest = std::filesystem::current_path() / "build" / "guest";
   result.spec.kernel = guest / "vmlinuz";
@@ -117,6 +123,8 @@ snapshot_in_making vm_fixture::make_snapshot(const std::string& name,
                                              const vmm& vm) {
   auto result = snapshot_in_making{};
   result.files.info.tag = {name};
+  result.files.info.origin = snapshot_origin::sealed;
+  result.files.is_vouched = true;
   result.files.contract = vm.contract();
   const auto memory_path = home() + "/" + name + ".memory";
   result.files.memory = flat_layout(memory_path, vm.describe().memory_bytes);

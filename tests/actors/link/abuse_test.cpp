@@ -94,6 +94,7 @@ TEST_CASE("connections beyond the cap are closed, those within it live on",
           "[actors][link][safety]") {
   auto limits = link_limits{};
   limits.connections_max = 4;
+  limits.nodes_reserved = 0;
   auto coordinator = test::program{limits};
   const auto port = coordinator.serve();
   auto within = std::vector<test::raw_peer>{};
@@ -102,10 +103,45 @@ TEST_CASE("connections beyond the cap are closed, those within it live on",
     REQUIRE(within.back().greet(test::node_bytes(10 + i)));
   }
   auto beyond = test::raw_peer{"127.0.0.1", port};
+  CHECK_FALSE(beyond.greet(test::node_bytes(9)));
   CHECK(beyond.is_closed_within(10s));
   CHECK(coordinator.link().counters().over_cap == 1);
   CHECK(within.front().send(test::frame{}.bytes()));
   CHECK(coordinator.link().counters().open == 4);
+}
+
+TEST_CASE("who does not say who it is makes room for who does",
+          "[actors][link][safety]") {
+  auto coordinator = test::program{{.waiting_max = 16}};
+  const auto port = coordinator.serve();
+  auto idle = std::vector<test::raw_peer>{};
+  for (auto i = 0; i < 60; ++i)
+    idle.emplace_back("127.0.0.1", port);
+  auto sound = test::raw_peer{"127.0.0.1", port};
+  CHECK(sound.greet(test::node_bytes(3)));
+  CHECK(idle.front().is_closed_within(2s));
+  CHECK(coordinator.link().counters().over_cap >= 44);
+}
+
+TEST_CASE("who reads no answers is held back, and others are not",
+          "[actors][link][safety]") {
+  test::program coordinator;
+  const auto port = coordinator.serve();
+  const auto before = test::resident_bytes();
+  auto greedy = test::raw_peer{"127.0.0.1", port};
+  REQUIRE(greedy.greet(test::node_bytes(3)));
+  auto x = test::sound_request();
+  x.target = greedy.served_actor();
+  auto sent = 0;
+  while (sent < 118'000 && greedy.send(x.bytes())) {
+    ++x.data;
+    ++sent;
+  }
+  CHECK(sent > 64);
+  CHECK(coordinator.link().counters().requests_refused > 0);
+  auto tool = test::make_client(port);
+  CHECK(tool.ask<node_list>(nodes_request{}, 10s));
+  CHECK(test::resident_bytes() < before + growth_max);
 }
 
 TEST_CASE_METHOD(port_fixture, "a full port has room again when peers leave",

@@ -6,52 +6,19 @@
 #include <catch2/catch.hpp>
 
 #include "actors/link/limits.hpp"
-#include "tests/support/frames.hpp"
+#include "tests/support/frame_fixture.hpp"
 
 using namespace forkfleet;
+using test::accepted_fixture;
+using test::answer;
+using test::dialled_fixture;
 using test::direct;
 using test::number;
+using test::other;
+using test::own;
 using test::packed_length;
 using test::packed_text;
-
-namespace {
-
-const auto own = test::node_bytes(1);
-const auto peer = test::node_bytes(2);
-const auto other = test::node_bytes(3);
-
-/// What a coordinator sees of a peer.
-struct accepted_fixture {
-  frame_check check{frame_check::side::accepted, peer_role::local, own};
-  std::vector<char> out;
-
-  frame_fault send(const std::string& bytes) { return check.feed(bytes, out); }
-  frame_fault send(const test::frame& x) { return send(x.bytes()); }
-  void greet() {
-    REQUIRE(send(test::client_handshake(peer)) == frame_fault::none);
-  }
-  frame_fault greet_and_send(const test::frame& x) {
-    greet();
-    return send(x);
-  }
-};
-
-/// What a node sees of its coordinator.
-struct dialled_fixture : accepted_fixture {
-  dialled_fixture() {
-    check =
-      frame_check{frame_check::side::dialled, peer_role::coordinator, own};
-  }
-};
-
-frame_fault fault_for(peer_role role, const test::frame& x) {
-  auto check = frame_check{frame_check::side::accepted, role, own};
-  auto out = std::vector<char>{};
-  check.feed(test::client_handshake(peer).bytes(), out);
-  return check.feed(x.bytes(), out);
-}
-
-} // namespace
+using test::peer;
 
 TEST_CASE_METHOD(accepted_fixture, "sound frames pass unchanged",
                  "[actors][frame_check]") {
@@ -213,33 +180,22 @@ TEST_CASE_METHOD(accepted_fixture, "an unknown number of an enum is refused",
 TEST_CASE_METHOD(accepted_fixture,
                  "an error's context holds texts and numbers alone",
                  "[actors][frame_check][safety]") {
-  const auto with = [](std::string_view types, std::string_view values) {
+  const auto with_context = [](std::string_view types,
+                               std::string_view values) {
     return direct("+@error", number(1, 1) + number(7, 8) + number(0, 2)
                                + packed_text("@<>" + std::string{types})
                                + std::string{values});
   };
   greet();
-  CHECK(send(with("", "")) == frame_fault::none);
-  CHECK(send(with("+@str+@u16", packed_text("why") + number(4, 2)))
+  ask_peer(1);
+  ask_peer(2);
+  ask_peer(3);
+  CHECK(send(answer(1, with_context("", ""))) == frame_fault::none);
+  CHECK(send(answer(
+          2, with_context("+@str+@u16", packed_text("why") + number(4, 2))))
         == frame_fault::none);
-  CHECK(send(with("+@message", "")) == frame_fault::malformed_content);
-}
-
-TEST_CASE("each peer may say what its role has to say, and nothing else",
-          "[actors][frame_check][safety]") {
-  const auto query = test::sound_request();
-  const auto beat =
-    direct("+forkfleet::node_goodbye", packed_text("h1") + number(1, 8));
-  const auto reply = direct("+forkfleet::done", packed_text("note"));
-  using enum peer_role;
-  CHECK(fault_for(client, query) == frame_fault::none);
-  CHECK(fault_for(client, beat) == frame_fault::forbidden_content);
-  CHECK(fault_for(client, reply) == frame_fault::forbidden_content);
-  CHECK(fault_for(node, query) == frame_fault::forbidden_content);
-  CHECK(fault_for(node, beat) == frame_fault::none);
-  CHECK(fault_for(node, reply) == frame_fault::none);
-  CHECK(fault_for(local, query) == frame_fault::none);
-  CHECK(fault_for(local, beat) == frame_fault::none);
+  CHECK(send(answer(3, with_context("+@message", "")))
+        == frame_fault::malformed_content);
 }
 
 TEST_CASE_METHOD(dialled_fixture, "a coordinator's hello comes first, once",
@@ -271,8 +227,10 @@ TEST_CASE("no bytes make the check read beyond them or hold more than a frame",
   const auto seed = GENERATE(range(1U, 40U));
   CAPTURE(seed);
   auto dice = std::mt19937_64{seed};
-  auto check = frame_check{frame_check::side::accepted, peer_role::local, own};
+  auto with = exchange{peer_role::local, {}};
+  auto check = frame_check{frame_check::side::accepted, own, with};
   auto out = std::vector<char>{};
+  with.open_to_peer(test::some_actor);
   check.feed(test::client_handshake(peer).bytes(), out);
   const auto sound = test::sound_request().bytes();
   for (auto i = 0; i < 200; ++i) {

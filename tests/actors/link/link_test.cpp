@@ -230,13 +230,45 @@ TEST_CASE_METHOD(link_fixture, "a message near the limit passes",
   CHECK(report->tag.value == tag);
 }
 
-TEST_CASE_METHOD(link_fixture, "a message beyond the limit never arrives",
+TEST_CASE_METHOD(link_fixture,
+                 "a request beyond the limit is refused before it is sent",
                  "[actors][link][safety]") {
   auto tool = test::make_client(port);
+  REQUIRE(tool.ask<node_list>(nodes_request{}, 10s));
   const auto tag = std::string(300 * 1024, 'x');
   const auto report =
     tool.ask<branch_report>(branch_request{.tag = {tag}}, 10s);
   REQUIRE_FALSE(report);
-  CHECK(report.error().code == ec::node_down);
-  CHECK(coordinator.link().counters().frames_refused == 1);
+  CHECK(report.error().code == ec::invalid_request);
+  CHECK(report.error().message.find("262144") != std::string::npos);
+  CHECK(tool.ask<node_list>(nodes_request{}, 10s));
+  CHECK(coordinator.link().counters().frames_refused == 0);
+  CHECK(coordinator.link().counters().accepted == 1);
+}
+
+TEST_CASE_METHOD(link_fixture,
+                 "an answer beyond the limit is an error to who asked",
+                 "[actors][link][safety]") {
+  auto tool = test::make_client(port);
+  const auto report =
+    tool.ask<branch_report>(branch_request{.sandbox = {"big"}}, 10s);
+  REQUIRE_FALSE(report);
+  CHECK(report.error().code == ec::interrupted);
+  CHECK(report.error().message.find("its answer takes") != std::string::npos);
+  CHECK(tool.ask<node_list>(nodes_request{}, 10s));
+  CHECK(coordinator.link().counters().too_big == 1);
+  CHECK(coordinator.link().counters().accepted == 1);
+}
+
+TEST_CASE_METHOD(link_fixture, "a node's answer beyond the limit ends nothing",
+                 "[actors][link][safety]") {
+  test::program node;
+  REQUIRE(node.join(where, {}, "h1"));
+  auto tool = test::make_client(port);
+  const auto big = tool.ask<branch_report>(
+    branch_request{.sandbox = {"on-h1"}, .labels = {"big"}}, 10s);
+  REQUIRE_FALSE(big);
+  CHECK(big.error().code == ec::interrupted);
+  CHECK(node.link().counters().too_big == 1);
+  CHECK(tool.ask<branch_report>(branch_request{.sandbox = {"on-h1"}}, 10s));
 }

@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "actors/schema/json_limits.hpp"
 #include "tests/support/random_value.hpp"
 
 using namespace forkfleet;
@@ -101,5 +102,19 @@ TEST_CASE("random bytes are either parsed or refused",
       text += alphabet[dice() % alphabet.size()];
     const auto parsed = parse_json(text);
     REQUIRE((parsed || !parsed.error().message.empty()));
+  }
+}
+
+TEST_CASE("what a text may hold can be bounded",
+          "[actors][json_text][safety]") {
+  constexpr auto limits = json_limits{.values_max = 4, .text_bytes_max = 3};
+  CHECK(parse_json(R"({"a":[1,"abc"]})", limits));
+  for (const std::string_view text :
+       {R"([1,2,3,4])", R"([[],[],[],[]])", R"({"a":1,"b":2,"c":3,"d":4})",
+        R"("abcd")", R"({"abcd":1})"}) {
+    const auto parsed = parse_json(text, limits);
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error().code == ec::invalid_request);
+    CHECK(parsed.error().message.find("more than") != std::string::npos);
   }
 }

@@ -244,6 +244,18 @@ TEST_CASE_METHOD(reached, "fsck looks at all hosts and tells what it found",
   CHECK(json().at(0).at("repaired") == 1);
 }
 
+TEST_CASE_METHOD(reached, "doctor tells how all hosts do, and what helps",
+                 "[actors][shell][doctor_verbs]") {
+  CHECK(run({"doctor"}) == exit_code::findings);
+  CHECK(out.str().find("it can be used") != std::string::npos);
+  CHECK(out.str().find("-> load nf_tables") != std::string::npos);
+  CHECK(run({"doctor", "--host", "h7", "-o", "json"}) == exit_code::findings);
+  CHECK(json().at(0).at("host") == "h7");
+  CHECK(json().at(0).at("checks").at(1).at("state") == "bad");
+  CHECK(run({"doctor", "-o", "name"}) == exit_code::findings);
+  CHECK(out.str().starts_with("nf_tables\n"));
+}
+
 TEST_CASE_METHOD(reached, "a rollback keeps the state before, and says where",
                  "[actors][shell][switch_verbs]") {
   CHECK(run({"rollback", "web", "try-a", "--operation", "op-7"})

@@ -65,14 +65,14 @@ TEST_CASE_METHOD(held_elsewhere, "a fleet's lock has one holder, who is known",
   CHECK_FALSE(second->has_value());
   CHECK(lock_text(state)
         == std::vector<std::string>{"coordinator 11", "node a 12"});
-  CHECK(open_lock_holder(state));
+  CHECK(*open_lock_holder(state));
 }
 
 TEST_CASE_METHOD(held_elsewhere, "a lock ends with its holder",
                  "[actors][shell][run_lock][safety]") {
   end();
   CHECK(lock_holder(state) == 0);
-  CHECK_FALSE(open_lock_holder(state));
+  CHECK_FALSE(*open_lock_holder(state));
   const auto next = run_lock::take(state);
   REQUIRE(next);
   CHECK(next->has_value());

@@ -11,16 +11,19 @@ TEST_CASE("a command line without our words gives the defaults",
   CHECK(x.rate_mib == 100);
   CHECK(x.set_mib == 64);
   CHECK(x.tick_us == 500);
+  CHECK(x.ports == 1);
   CHECK(x.idle == idle_kind::spin);
   CHECK(x.problems.empty());
 }
 
 TEST_CASE("each of our words is read", "[examples][settings]") {
   const auto x = parse_settings(
-    "quiet ff.rate_mib=0 ff.set_mib=256 ff.tick_us=1000 ff.idle=sleep");
+    "quiet ff.rate_mib=0 ff.set_mib=256 ff.tick_us=1000 ff.idle=sleep "
+    "ff.ports=0");
   CHECK(x.rate_mib == 0);
   CHECK(x.set_mib == 256);
   CHECK(x.tick_us == 1000);
+  CHECK(x.ports == 0);
   CHECK(x.idle == idle_kind::sleep);
 }
 
