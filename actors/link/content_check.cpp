@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "actors/doctor_protocol.hpp"
 #include "actors/exec_protocol.hpp"
 #include "actors/fsck_protocol.hpp"
 #include "actors/link/wire_shape.hpp"

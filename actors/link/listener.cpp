@@ -161,7 +161,7 @@ std::optional<door> listener::admit(net_socket& socket) {
     how.local = {.name = name, .serial = {}, .role = access_role::admin};
     return how;
   }
-  core_.note_ending(ending::handshake_refused, "local", name,
+  core_.note_ending(ending::handshake_refused, name, name,
                     {ec::not_permitted, "this socket serves this program's "
                                         "own user and root alone"});
   return {};

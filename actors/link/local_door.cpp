@@ -16,7 +16,7 @@ constexpr mode_t door_mode = 0600;
 
 /// A directory that is held open: its path may be longer than a socket's
 /// address can be, so the socket is named below the descriptor.
-struct place {
+struct socket_place {
   owned_fd directory;
   uid_t owner = 0;
   bool is_private = false;
@@ -34,13 +34,13 @@ failure why_not(const std::string& what) {
   return why;
 }
 
-expected<place> place_of(const std::string& path) {
+expected<socket_place> place_of(const std::string& path) {
   const auto whole = std::filesystem::path{path};
   auto parent = whole.parent_path().string();
   if (parent.empty())
     parent = ".";
   auto found =
-    place{.directory =
+    socket_place{.directory =
             owned_fd{::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)}};
   struct stat about = {};
   if (!found.directory || ::fstat(found.directory.get(), &about) != 0)
@@ -67,7 +67,7 @@ const sockaddr* raw(const sockaddr_un& x) {
 }
 
 /// Whether root may believe what `owner` put into his own directory.
-bool is_owners_own(const place& where, uid_t peer) {
+bool is_owners_own(const socket_place& where, uid_t peer) {
   return ::geteuid() == 0 && where.is_private && peer == where.owner;
 }
 

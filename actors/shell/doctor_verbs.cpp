@@ -20,7 +20,7 @@ namespace forkfleet::shell {
 namespace {
 
 constexpr const char* doctor_program = "forkfleet-doctor";
-constexpr milliseconds doctor_deadline{30'000};
+constexpr milliseconds examination_limit{30'000};
 constexpr std::size_t report_bytes_max = 256 * 1024;
 
 exit_code print_reports(session& io, const config::invocation& given,
@@ -161,7 +161,7 @@ exit_code run_here(session& io, const config::invocation& given,
 }
 
 exit_code run_doctor(session& io, const config::invocation& given) {
-  const auto limit = given.duration("deadline").value_or(doctor_deadline);
+  const auto limit = given.duration("deadline").value_or(examination_limit);
   if (given.has("here"))
     return run_here(io, given, limit);
   auto nothing = std::ostringstream{};
