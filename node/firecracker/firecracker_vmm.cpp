@@ -85,10 +85,12 @@ vmm_health firecracker_vmm::health(deadline_point until) {
     // The keeper writes down how it ended, and leaves.
     if (parts_.keeper)
       static_cast<void>(
-        parts_.keeper->wait_for_end(steady_clock::now() + keeper_patience)
+        parts_.keeper->wait_for_end(steady_clock::now() + term_patience)
           .has_value());
     trouble_ = qemu::describe_end(
-      {.directory = parts_.directory, .process = parts_.process});
+      {.directory = parts_.directory,
+         .process = parts_.process,
+         .log = vmm_log});
     return vmm_health::gone;
   }
   return *state == instance_state::running  ? vmm_health::running

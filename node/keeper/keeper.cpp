@@ -150,7 +150,7 @@ void keeper::trim_outputs() {
   if (settings_.output_bytes == 0 || now < next_trim_)
     return;
   next_trim_ = now + trim_interval;
-  for (const auto* name : {qemu::console_file, vmm_log})
+  for (const auto& name : {std::string{qemu::console_file}, settings_.log})
     if (auto trimmed = trim_ring(name, settings_.output_bytes);
         !trimmed && !std::exchange(is_trim_told_, true))
       log_line("output.unbounded", to_string(trimmed.error()));

@@ -74,13 +74,13 @@ do_work(const std::function<expected<std::string>()>& work) {
 }
 
 // Reads what there is; false at the end.
-bool read_some(int fd, std::string& text, std::size_t most) {
+bool read_some(int fd, std::string& text, std::size_t bytes_max) {
   auto room = std::array<char, 4096>{};
   const auto count = ::read(fd, room.data(), room.size());
   if (count < 0)
     return errno == EINTR;
   const auto taken =
-    std::min(static_cast<std::size_t>(count), most - text.size());
+    std::min(static_cast<std::size_t>(count), bytes_max - text.size());
   text.append(room.data(), taken);
   return count > 0;
 }

@@ -76,16 +76,18 @@ private:
   status measure() {
     auto room = std::vector<uint8_t>(trial_bytes);
     auto parts = std::vector<memory_range>{};
+    auto rooms = std::vector<std::span<uint8_t>>{};
     uint64_t bytes = 0;
     for (auto run = todo_->next(0, trial_bytes);
          run.begin < run.end && bytes + run.bytes() <= trial_bytes
          && parts.size() < trial_parts_max;
          run = todo_->next(run.end, trial_bytes)) {
       parts.push_back(run);
+      rooms.push_back(std::span{room}.subspan(bytes, run.bytes()));
       bytes += run.bytes();
     }
     const auto start = std::chrono::steady_clock::now();
-    if (auto read = memory_->read(parts, std::span{room}.first(bytes)); !read)
+    if (auto read = memory_->read(parts, rooms); !read)
       return read;
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(
       std::chrono::steady_clock::now() - start);

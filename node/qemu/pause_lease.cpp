@@ -9,7 +9,7 @@ namespace {
 
 // The keeper steps in when we did not within the pause's own limit.
 constexpr auto lease_slack = std::chrono::milliseconds{250};
-constexpr auto keeper_patience = std::chrono::seconds{2};
+constexpr auto lease_patience = std::chrono::seconds{2};
 
 } // namespace
 
@@ -26,7 +26,7 @@ void pause_lease::end(keeper_link* keeper, const status& resumed,
   if (!std::exchange(is_held_, false) || keeper == nullptr)
     return;
   const auto in_time =
-    keeper->resumed(std::chrono::steady_clock::now() + keeper_patience);
+    keeper->resumed(std::chrono::steady_clock::now() + lease_patience);
   if (!in_time)
     warnings.push_back("the keeper does not answer: "
                        + to_string(in_time.error()));

@@ -102,7 +102,7 @@ std::string reaped_end(const end_witness& seen) {
     return "its VMM exited with status 0";
   return fmt::format(
     "its VMM exited with status {}: {}", status,
-    last_line(tail_of(seen.directory + "/" + keeper::vmm_log)));
+    last_line(tail_of(seen.directory + "/" + seen.log)));
 }
 
 } // namespace

@@ -17,6 +17,7 @@ struct end_witness {
   std::optional<qmp_event> shutdown = {}; // QEMU's SHUTDOWN event
   std::string directory = {};             // the VM's own
   process_id process = {};
+  std::string log = "qemu.log"; // of its VMM, in that directory
 };
 
 /// Such as "its guest powered off", "its VMM was killed by signal 9 (SIGKILL)"

@@ -146,9 +146,9 @@ private:
     const auto asked = qmp_.execute("query-migrate", until_);
     if (!asked)
       return tl::unexpected(asked.error());
-    const auto& reasons = member(*asked, "blocked-reasons");
-    if (reasons.is_array())
-      for (const auto& reason : reasons)
+    const auto& blocked = member(*asked, "blocked-reasons");
+    if (blocked.is_array())
+      for (const auto& reason : blocked)
         facts_.blockers.push_back(reason.is_string() ? reason.get<std::string>()
                                                      : reason.dump());
     return {};
