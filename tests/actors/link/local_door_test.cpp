@@ -84,7 +84,7 @@ TEST_CASE_METHOD(door_fixture, "a path longer than an address has a door, too",
 TEST_CASE_METHOD(door_fixture, "another user does not get in",
                  "[actors][local_door][safety]") {
   if (::geteuid() != 0)
-    return skip("only root becomes another user");
+    return test::skip("only root becomes another user");
   const auto door = listen_locally(path());
   REQUIRE(door);
   fs::permissions(directory, fs::perms::owner_all | fs::perms::others_exec);
@@ -104,7 +104,7 @@ TEST_CASE_METHOD(door_fixture, "another user does not get in",
 TEST_CASE_METHOD(door_fixture, "a stranger's door is not taken for ours",
                  "[actors][local_door][safety]") {
   if (::geteuid() != 0)
-    return skip("only root becomes another user");
+    return test::skip("only root becomes another user");
   fs::permissions(directory, fs::perms::all);
   int ready[2] = {-1, -1};
   REQUIRE(::pipe(ready) == 0);
