@@ -45,6 +45,9 @@ status check_role(const access_subject& who, std::string_view message,
                   access_role by_content = access_role::none);
 
 template <class Request>
+requires requires {
+  Request::about;
+}
 status check_role(const access_subject& who, const Request& x) {
   return check_role(who, Request::about.name, needed_by_content(x));
 }

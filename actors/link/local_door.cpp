@@ -40,8 +40,8 @@ expected<socket_place> place_of(const std::string& path) {
   if (parent.empty())
     parent = ".";
   auto found =
-    socket_place{.directory =
-            owned_fd{::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)}};
+    socket_place{.directory = owned_fd{
+                   ::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)}};
   struct stat about = {};
   if (!found.directory || ::fstat(found.directory.get(), &about) != 0)
     return tl::unexpected(why_not("cannot reach " + path));

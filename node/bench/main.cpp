@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "actors/descriptors.hpp"
 #include "config/bench_options.hpp"
 #include "node/bench/chain_report.hpp"
 #include "node/bench/chain_run.hpp"

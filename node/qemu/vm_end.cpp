@@ -100,9 +100,8 @@ std::string reaped_end(const end_witness& seen) {
   const auto status = number_member(*value, "status");
   if (status == 0)
     return "its VMM exited with status 0";
-  return fmt::format(
-    "its VMM exited with status {}: {}", status,
-    last_line(tail_of(seen.directory + "/" + seen.log)));
+  return fmt::format("its VMM exited with status {}: {}", status,
+                     last_line(tail_of(seen.directory + "/" + seen.log)));
 }
 
 } // namespace

@@ -30,11 +30,11 @@ TEST_CASE_METHOD(coordinator_fixture,
                  "a foreign protocol, host or peer is "
                  "refused",
                  "[coordinator][membership][safety]") {
-  start([](const node_actor&, const host_name& host) -> status {
+  start(hello_check{[](const node_actor&, const host_name& host) -> status {
     if (host.value == "h2")
       return fail(ec::not_permitted, "this is node:h1");
     return {};
-  });
+  }});
   CHECK(hello({.protocol = 99, .host = {"h1"}}).error().code
         == ec::not_permitted);
   CHECK(hello({.host = {"h2"}}).error().code == ec::not_permitted);

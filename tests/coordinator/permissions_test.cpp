@@ -12,7 +12,7 @@ using namespace forkfleet;
 
 namespace {
 
-access_subject client(access_role role) {
+access_subject a_client(access_role role) {
   return {.name = "client:ann", .serial = "0A", .role = role};
 }
 
@@ -33,8 +33,8 @@ TEST_CASE("every request has an entry, once, and nothing else has",
 
 TEST_CASE("what is not in the table is refused to everybody",
           "[coordinator][permissions][safety]") {
-  CHECK_FALSE(check_role(client(access_role::admin), "node_hello"));
-  CHECK_FALSE(check_role(client(access_role::admin), ""));
+  CHECK_FALSE(check_role(a_client(access_role::admin), "node_hello"));
+  CHECK_FALSE(check_role(a_client(access_role::admin), ""));
 }
 
 TEST_CASE("nobody may ask nothing", "[coordinator][permissions][safety]") {
@@ -49,7 +49,7 @@ TEST_CASE("nobody may ask nothing", "[coordinator][permissions][safety]") {
 
 TEST_CASE("a viewer changes nothing", "[coordinator][permissions][safety]") {
   const auto may = [](std::string_view message) {
-    return check_role(client(access_role::viewer), message).has_value();
+    return check_role(a_client(access_role::viewer), message).has_value();
   };
   for (const auto* looks :
        {"nodes_request", "sandboxes_request", "snapshots_request",
@@ -66,19 +66,20 @@ TEST_CASE("a viewer changes nothing", "[coordinator][permissions][safety]") {
 
 TEST_CASE("an operator does not decide what the fleet consists of",
           "[coordinator][permissions][safety]") {
-  const auto operate = client(access_role::operate);
+  const auto operate = a_client(access_role::operate);
   CHECK(check_role(operate, branch_request{}));
   CHECK(check_role(operate, exec_request{}));
   CHECK_FALSE(check_role(operate, import_request{}));
   CHECK(check_role(operate, fsck_request{}));
   CHECK_FALSE(check_role(operate, fsck_request{.repair = true}));
   for (const auto& x : permissions())
-    CHECK(check_role(client(access_role::admin), x.message));
+    CHECK(check_role(a_client(access_role::admin), x.message));
 }
 
 TEST_CASE("a refusal names who, what he is, and what it takes",
           "[coordinator][permissions]") {
-  const auto refused = check_role(client(access_role::viewer), stop_request{});
+  const auto refused =
+    check_role(a_client(access_role::viewer), stop_request{});
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ec::not_permitted);
   CHECK(refused.error().message
@@ -88,12 +89,12 @@ TEST_CASE("a refusal names who, what he is, and what it takes",
 
 TEST_CASE("an operator ends his own operations, an admin any",
           "[coordinator][permissions][safety]") {
-  const auto ann = client(access_role::operate);
+  const auto ann = a_client(access_role::operate);
   CHECK(check_cancel(ann, "client:ann#0A"));
   CHECK(check_cancel(ann, "client:ann#FF")); // her renewed certificate
   CHECK_FALSE(check_cancel(ann, "client:bob#0A"));
   CHECK_FALSE(check_cancel(ann, "client:annabel#0A"));
   CHECK_FALSE(check_cancel(ann, ""));
-  CHECK(check_cancel(client(access_role::admin), "client:bob#0A"));
-  CHECK(check_cancel(client(access_role::admin), ""));
+  CHECK(check_cancel(a_client(access_role::admin), "client:bob#0A"));
+  CHECK(check_cancel(a_client(access_role::admin), ""));
 }

@@ -181,8 +181,8 @@ TEST_CASE_METHOD(identity_fleet, "a child that is ready knows what time it is",
     ask<restore_report>(rollback_request{.operation = {"op-back"},
                                          .sandbox = {"source"},
                                          .tag = {"warm"},
-                                         .deadline = 60s,
-                                         .force = true},
+                                         .force = true,
+                                         .deadline = 60s},
                         70s);
   REQUIRE(back);
   CAPTURE(back->outcome.message);

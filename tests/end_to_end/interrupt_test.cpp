@@ -8,6 +8,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "actors/unique_fd.hpp"
 #include "tests/support/access_fleet.hpp"
 
 using namespace forkfleet;

@@ -205,17 +205,17 @@ TEST_CASE_METHOD(confined_fixture, "a confined VM dies on its leash",
   const auto link = qemu::keeper_link::connect(
     at.directory + "/" + qemu::keeper_socket, soon());
   REQUIRE(link);
-  const auto vm = qemu::open_process(link->identity().vmm);
-  const auto keeper = qemu::open_process(link->identity().keeper);
-  REQUIRE(vm);
-  REQUIRE(keeper);
+  const auto vm = qemu::find_process(link->identity().vmm);
+  const auto keeper = qemu::find_process(link->identity().keeper);
+  REQUIRE(vm.runs());
+  REQUIRE(keeper.runs());
   auto rights = facts_in("/proc/" + std::to_string(link->identity().keeper.pid)
                          + "/status");
   CHECK(rights["CapEff"] == "0000000000000020"); // to end its VM
   CHECK(rights["CapBnd"] == "0000000000000020");
   CHECK(rights["NoNewPrivs"] == "1");
-  qemu::send_signal(keeper->get(), SIGKILL);
-  CHECK(qemu::wait_for_end(vm->get(), soon()));
+  qemu::send_signal(keeper.pidfd(), SIGKILL);
+  CHECK(qemu::wait_for_end(vm.pidfd(), soon()));
 }
 
 TEST_CASE_METHOD(confined_fixture,
