@@ -295,7 +295,7 @@ std::optional<byte_size> invocation::bytes(std::string_view name) const {
 
 std::optional<endpoint> invocation::address(std::string_view name) const {
   endpoint result;
-  if (from_text(text(name), result))
+  if (from_text(text(name), result) || result.empty())
     return std::nullopt;
   return result;
 }

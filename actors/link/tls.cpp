@@ -2,6 +2,7 @@
 #include "actors/link/tls.hpp"
 
 #include <cerrno>
+#include <memory>
 #include <unistd.h>
 
 #include <openssl/err.h>
@@ -29,7 +30,8 @@ tl::unexpected<failure> bad_file(const std::string& path, const error_code& x) {
 
 // Why we refused a peer, kept with its connection until it is told.
 void free_refusal(void*, void* text, CRYPTO_EX_DATA*, int, long, void*) {
-  delete static_cast<std::string*>(text);
+  const auto owned =
+    std::unique_ptr<std::string>{static_cast<std::string*>(text)};
 }
 
 int refusal_index() {
@@ -39,9 +41,10 @@ int refusal_index() {
 }
 
 void note_refusal(SSL* connection, std::string why) {
-  delete static_cast<std::string*>(
-    SSL_get_ex_data(connection, refusal_index()));
-  SSL_set_ex_data(connection, refusal_index(), new std::string{std::move(why)});
+  const auto earlier = std::unique_ptr<std::string>{static_cast<std::string*>(
+    SSL_get_ex_data(connection, refusal_index()))};
+  SSL_set_ex_data(connection, refusal_index(),
+                  std::make_unique<std::string>(std::move(why)).release());
 }
 
 // Of a peer's own certificate, when its chain is in order. OpenSSL tells the

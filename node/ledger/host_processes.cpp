@@ -147,6 +147,10 @@ expected<seen_process> look_at_one(const std::string& place, pid_t pid,
   seen.program = words->front().substr(words->front().rfind('/') + 1);
   seen.is_keeper = seen.program == keeper_program;
   const auto cwd = link_target(place, "cwd");
+  // Some machines have processes that not even root may look at. One that
+  // bears no name of ours is none of ours.
+  if (!cwd && !seen.is_keeper && !is_vmm_name(seen.program))
+    return seen_process{};
   if (!cwd)
     return tl::unexpected(cwd.error());
   seen.sandbox = sandbox_of(*cwd, sandboxes);

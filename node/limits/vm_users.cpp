@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <climits>
 #include <cstdlib>
 #include <fcntl.h>
@@ -66,10 +67,11 @@ status add_processes(user_set& result) {
     if (name.find_first_not_of("0123456789") != std::string::npos)
       continue;
     const auto path = fmt::format("{}/{}/status", processes, name);
-    // One that cannot be read has ended.
     const auto text = read_small_file(path, status_bytes_max);
-    if (!text)
+    if (!text && ::kill(std::stoi(name), 0) != 0 && errno == ESRCH)
       continue;
+    if (!text)
+      return tl::unexpected<failure>(text.error());
     add_ids(*text, "\nUid:", result);
     add_ids(*text, "\nGid:", result);
   }

@@ -38,7 +38,7 @@ TEST_CASE("every message of the catalogue gets its reply",
 
 TEST_CASE("the catalogue holds what scripts may send, and only that",
           "[actors][catalogue]") {
-  CHECK(catalogue().size() == 23);
+  CHECK(catalogue().size() == 24);
   CHECK(find_message("branch_request").value()->reply == "branch_report");
   const auto internal = find_message("node_hello");
   REQUIRE_FALSE(internal);

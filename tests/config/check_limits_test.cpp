@@ -63,8 +63,8 @@ TEST_CASE_METHOD(limits_fixture, "each limit has its range",
   fleet.hosts[0].vm_uids = "0-9";
   fleet.limits.memory_overcommit = 10'001;
   CHECK(wrong_paths()
-        == paths{"hosts[0].vm_uids", "limits.memory_overcommit",
-                 "limits.child_growth", "limits.console",
+        == paths{"limits.memory_overcommit", "limits.child_growth",
+                 "limits.console", "hosts[0].vm_uids",
                  "sandboxes[0].limits.cpu_percent", "sandboxes[0].limits.pids",
                  "sandboxes[0].limits.read", "sandboxes[0].limits.write"});
 }

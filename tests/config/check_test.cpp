@@ -102,6 +102,7 @@ TEST_CASE("a node times out after three heartbeats at the earliest",
 TEST_CASE("two machines may use the same directory name", "[config][check]") {
   auto fleet = sound_fleet();
   fleet.coordinator.tls = fleet.client_tls = {"a", "c", "k"};
+  fleet.coordinator.listen = {"10.0.0.9", 7711};
   fleet.hosts = {
     {.name = {"a"},
      .address = "10.0.0.1",

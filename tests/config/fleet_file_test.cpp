@@ -27,11 +27,18 @@ TEST_CASE("an endpoint that is refused leaves its target alone",
           "[config][fleet_file]") {
   endpoint x{"a", 1};
   const auto* text =
-    GENERATE("", "a", ":1", "a:", "a:b", "a:0", "a:65536", "::1:80", "[a]:1",
+    GENERATE("a", ":1", "a:", "a:b", "a:0", "a:65536", "::1:80", "[a]:1",
              "[::1]", "a:1:2", "a:-1", "a: 1", "[]:1");
   CAPTURE(text);
   CHECK(from_text(text, x));
   CHECK(x == endpoint{"a", 1});
+}
+
+TEST_CASE("an empty endpoint is none", "[config][fleet_file]") {
+  endpoint x{"a", 1};
+  CHECK_FALSE(from_text("", x));
+  CHECK(x.empty());
+  CHECK(to_text(x).empty());
 }
 
 TEST_CASE("a refusal says what is missing", "[config][fleet_file]") {

@@ -99,6 +99,7 @@ struct checked_host {
                               .young = std::chrono::milliseconds{-60'000}},
                              unix_time());
     REQUIRE(report);
+    CAPTURE(report->outcome.message);
     REQUIRE_FALSE(report->outcome);
     return *report;
   }

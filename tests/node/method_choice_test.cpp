@@ -81,7 +81,12 @@ TEST_CASE("a method that would miss something is not taken",
   CHECK(live->reason == "not tracked: direct");
   const auto full = choose_method(facts, branch_mode::full, all, {});
   REQUIRE(full);
-  CHECK(full->kind == method_kind::stopped_send);
+  CHECK(full->kind == method_kind::background);
+  facts.background_obstacle = "a tracker";
+  const auto stopped = choose_method(facts, branch_mode::full, all, {});
+  REQUIRE(stopped);
+  CHECK(stopped->kind == method_kind::stopped_send);
+  facts.background_obstacle.clear();
   const auto diff = choose_method(facts, branch_mode::diff, changed, "r");
   REQUIRE(diff);
   CHECK(diff->kind == method_kind::background);

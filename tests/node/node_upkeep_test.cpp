@@ -41,7 +41,10 @@ struct upkeep_fixture : node_fixture {
     return {.tag = {"op-1"}, .file = file, .epoch = script->epoch};
   }
   import_request importing(const std::string& file) const {
-    return {.file = file, .host = {"h1"}, .epoch = script->epoch};
+    return {.file = file,
+            .host = {"h1"},
+            .accept_unsigned = true,
+            .epoch = script->epoch};
   }
   /// Archives lie in a directory of the test's own.
   void give_archives() {
@@ -118,6 +121,9 @@ TEST_CASE_METHOD(upkeep_fixture, "a snapshot goes into an archive and back",
         == ec::snapshot_exists);
   auto again = importing("a.ffsnap");
   again.tag = {"again"};
+  auto believed = again;
+  believed.accept_unsigned = false;
+  CHECK(code_of(ask<archive_report>(believed)) == ec::not_permitted);
   const auto unpacked = ask<archive_report>(again);
   REQUIRE(unpacked);
   CHECK(unpacked->outcome == failure{});

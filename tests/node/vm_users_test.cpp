@@ -17,7 +17,10 @@ using namespace forkfleet;
 
 namespace {
 
-constexpr uid_range three{4'000'000'000, 4'000'000'002};
+// Cases that run beside each other, and VMs of others, have other users.
+const auto first_of_three =
+  4'100'000'000u + 3u * static_cast<uint32_t>(::getpid() % 50'000);
+const uid_range three{first_of_three, first_of_three + 2};
 
 struct users_fixture {
   test::scratch_directory place = {};
