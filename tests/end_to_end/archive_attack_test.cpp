@@ -59,7 +59,7 @@ struct attack_fleet : disk_fleet {
   }
 
   /// A VM's process was told nothing that the archive asks for.
-  void check_command_line(int pid) const {
+  void check_command_line(uint64_t pid) const {
     auto in = std::ifstream{"/proc/" + std::to_string(pid) + "/cmdline"};
     const std::string words{std::istreambuf_iterator<char>{in}, {}};
     CHECK_FALSE(words.empty());
