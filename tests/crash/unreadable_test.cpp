@@ -15,6 +15,7 @@ TEST_CASE("a flat record that cannot be read costs no image",
   const scratch_directory home;
   store_life life{home.path() + "/node"};
   REQUIRE(life.open());
+  REQUIRE(life.record());
   REQUIRE(life.branch(1, memory_form::flat));
   REQUIRE(life.branch(2, memory_form::diff));
   REQUIRE(life.flatten(2));

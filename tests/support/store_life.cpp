@@ -55,6 +55,23 @@ std::vector<uint8_t> memory_of(unsigned number) {
   return result;
 }
 
+bool has_layer(unsigned number) {
+  return number % 4 == 2;
+}
+
+std::string layer_of(unsigned number) {
+  std::string result;
+  for (uint64_t page = 0; page < layer_pages; ++page) {
+    const auto bytes = page_of(number + 1, page);
+    result.append(bytes.begin(), bytes.end());
+  }
+  return result;
+}
+
+std::string layer_name_of(unsigned number) {
+  return "layer-" + text_of(number) + ".qcow2";
+}
+
 unsigned number_of(const snapshot_tag& tag) {
   const auto digits = tag.value.substr(tag.value.rfind('-') + 1);
   unsigned number = 0;
@@ -104,7 +121,10 @@ void store_life::note(const std::string& verb, const status& done) {
 void store_life::run() {
   if (auto opened = open(); !opened)
     return note("open", opened);
-  note("record", records_->save({.id = {"source"}}));
+  if (auto recorded = record(); !recorded) {
+    note("record", recorded);
+    note("record", record()); // the sandbox is started again
+  }
   note("branch 1", branch(1, memory_form::flat));
   for (const unsigned number : {2u, 3u, 4u})
     note("branch " + text_of(number), branch(number, memory_form::diff));
@@ -116,6 +136,10 @@ void store_life::run() {
   note("copy 4", copy(4));
   note("branch 6", branch(6, memory_form::diff));
   close();
+}
+
+status store_life::record() {
+  return records_->save({.id = {"source"}});
 }
 
 status store_life::fill(staging_area& area, unsigned number,
@@ -144,16 +168,17 @@ status store_life::fill(staging_area& area, unsigned number,
 
 /// As QEMU leaves it: written, and not yet on the disk.
 expected<std::vector<frozen_disk>> store_life::freeze_disks(unsigned number) {
-  if (number % 4 != 2)
+  if (!has_layer(number))
     return std::vector<frozen_disk>{};
   const auto path =
-    records_->directory({"source"}) + "/layer-" + text_of(number) + ".qcow2";
+    records_->directory({"source"}) + "/" + layer_name_of(number);
   const auto fd = open_file(path, O_RDWR | O_CREAT);
   if (!fd)
     return tl::unexpected(fd.error());
-  for (uint64_t page = 0; page < layer_pages; ++page)
-    if (auto done = write_at(fd->get(), page_of(number + 1, page),
-                             page * guest_page_bytes, path);
+  const auto bytes = layer_of(number);
+  for (uint64_t at = 0; at < bytes.size(); at += guest_page_bytes)
+    if (auto done =
+          write_at(fd->get(), bytes.substr(at, guest_page_bytes), at, path);
         !done)
       return tl::unexpected(done.error());
   layers_.push_back(path);

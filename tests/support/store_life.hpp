@@ -22,6 +22,13 @@ inline constexpr uint64_t life_memory_bytes = 64 * guest_page_bytes;
 /// What the guest's memory holds at its branch of this number, from 1 on.
 std::vector<uint8_t> memory_of(unsigned number);
 
+/// Whether the guest's one disk gets a layer at its branch of this number.
+bool has_layer(unsigned number);
+
+/// What that layer holds, and its name among the sandbox' files.
+std::string layer_of(unsigned number);
+std::string layer_name_of(unsigned number);
+
 /// The number in a snapshot's tag, which ends in it; 0: none.
 unsigned number_of(const snapshot_tag& tag);
 
@@ -41,6 +48,9 @@ public:
   /// All of the verbs below, from an empty disk on. Goes on after a failure,
   /// as a node does.
   void run();
+
+  /// Writes down the sandbox: none is branched without its record.
+  status record();
 
   /// Branches the guest at this number, greater than all before; a diff is
   /// relative to the newest snapshot.

@@ -100,6 +100,30 @@ private:
     if (!vmstate
         || *vmstate != "vmstate " + std::to_string(number_of(info.tag)))
       wrong(name + " has another vmstate");
+    look_at_disks(info, files->disks);
+  }
+
+  /// Those of its number, whole: the newest layer last, over older ones.
+  void look_at_disks(const snapshot_info& info,
+                     const std::vector<frozen_disk>& disks) {
+    const auto& name = info.tag.value;
+    const auto number = number_of(info.tag);
+    if (disks.size() != (has_layer(number) ? 1u : 0u))
+      return wrong(name + " has " + std::to_string(disks.size()) + " disks");
+    for (const auto& disk : disks) {
+      unsigned next = number;
+      for (std::size_t i = disk.layers.size(); i-- > 0;) {
+        const auto bytes = read_small_file(disk.layers[i]);
+        while (next > 0 && !(has_layer(next) && bytes == layer_of(next)))
+          --next;
+        const bool is_newest = i + 1 == disk.layers.size();
+        if (next == 0 || (is_newest && next != number))
+          return wrong(disk.layers[i] + " holds another layer");
+        --next;
+      }
+      if (disk.layers.empty())
+        wrong(name + " has a disk without a layer");
+    }
   }
 
   void look_at_store() {
@@ -183,10 +207,15 @@ private:
                    "sandboxes"});
     must_be(home + "/staging", {});
     must_be(home + "/sandboxes", {"source"});
-    must_be(home + "/sandboxes/source", {"sandbox.json"});
     names operations;
-    for (const auto& entry : entries_)
+    names run_files{"sandbox.json"};
+    for (const auto& entry : entries_) {
       operations.insert(entry + ".json");
+      // The guest's, as long as its sandbox is there: its disk goes on in it.
+      if (const auto number = number_of({entry}); has_layer(number))
+        run_files.insert(layer_name_of(number));
+    }
+    must_be(home + "/sandboxes/source", run_files);
     must_be(home + "/operations", operations);
     names tags;
     for (const auto& [tag, info] : seen_)
@@ -197,7 +226,12 @@ private:
       {"manifest.json", "memory.diff", "vmstate"},
       {"flat.json", "manifest.json", "memory.bin", "vmstate"}};
     for (const auto& tag : tags) {
-      const auto found = names_in(home + "/snapshots/" + tag);
+      auto found = names_in(home + "/snapshots/" + tag);
+      // So many layers as its manifest says, one by one, and no more.
+      if (const auto files = life_.store().open({tag}))
+        for (const auto& disk : files->disks)
+          for (const auto& layer : disk.layers)
+            found.erase(fs::path{layer}.filename().string());
       if (std::find(shapes.begin(), shapes.end(), found) == shapes.end()) {
         std::string all;
         for (const auto& name : found)
@@ -230,6 +264,7 @@ private:
   /// The guest branches on, on what there is and from the beginning.
   void branch_on() {
     const auto next = promised_.last + 100;
+    must("record", life_.record());
     must("next diff", life_.branch(next, memory_form::diff));
     must("next full", life_.branch(next + 1, memory_form::flat));
     for (const auto& info : life_.store().list())
@@ -237,11 +272,19 @@ private:
         look_at(info);
   }
 
+  /// What is listed, without what counts from each start.
+  std::vector<snapshot_info> lasting() {
+    auto result = life_.store().list();
+    for (auto& info : result)
+      info.revision = 0;
+    return result;
+  }
+
   void start_again() {
-    const auto before = life_.store().list();
+    const auto before = lasting();
     life_.close();
     must("second start", life_.open());
-    if (life_.store().list() != before)
+    if (lasting() != before)
       wrong("a second start finds something else");
     for (const auto& problem : life_.store().problems())
       wrong("problem at the second start: " + problem);
