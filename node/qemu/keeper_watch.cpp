@@ -85,6 +85,8 @@ status see_to_keeper(std::optional<keeper_link>& link,
                      std::vector<std::string>& warnings) {
   if (!link && find_again(link, replacement))
     return {};
+  // A VM that was attached to gets its keeper with its first branch.
+  const bool had_one = link.has_value();
   auto why = std::string{"it had none"};
   if (link) {
     if (link->check(answer_time()))
@@ -107,7 +109,8 @@ status see_to_keeper(std::optional<keeper_link>& link,
                   + "), and none can be started, so nobody would resume its "
                     "guest: "
                   + linked.error().message);
-  warnings.push_back(why + ": another one guards this VM");
+  if (had_one)
+    warnings.push_back(why + ": another one guards this VM");
   return {};
 }
 

@@ -170,7 +170,9 @@ TEST_CASE("a node's certificate speaks for its own host alone",
   auto thief = fleet.start(
     2, {"forkfleet-node", "--fleet", forged, "--host", "h1"}, "thief");
   CHECK(eventually([&] {
-    return fleet.log("thief").find("not_permitted") != std::string::npos;
+    const auto told = fleet.log("coordinator");
+    return told.find("foreign_host") != std::string::npos
+           && told.find("node:h2") != std::string::npos;
   }));
   CHECK(fleet.state_of("h1") == "up");
 }

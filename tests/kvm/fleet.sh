@@ -147,7 +147,7 @@ start_programs() {
   start_coordinator
   # shellcheck disable=SC2119
   start_node
-  wait_for 60 "the node joins" is_node_up
+  wait_for 200 "the node joins" is_node_up
 }
 
 stop_fleet() {

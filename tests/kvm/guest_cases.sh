@@ -63,14 +63,14 @@ case_fork() {
 kill_in() {
   kill_program node
   start_node "kill:$1"
-  wait_for 60 "the node joins" is_node_up
-  wait_for 60 "counter is adopted" is_running counter
+  wait_for 200 "the node joins" is_node_up
+  wait_for 120 "counter is adopted" is_running counter
   forkfleet --timeout 60s branch counter --tag "k-$2" --mode "$3" \
     --deadline 50s >/dev/null 2>&1 || true
   wait_for 30 "the node dies at $1" has_ended node
   start_node
-  wait_for 60 "the node joins again" is_node_up
-  wait_for 60 "counter is adopted again" is_running counter
+  wait_for 200 "the node joins again" is_node_up
+  wait_for 120 "counter is adopted again" is_running counter
   check_guest counter
   branch counter "after-$2" auto >/dev/null
   note "then $(report_line)"

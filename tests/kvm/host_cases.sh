@@ -41,7 +41,7 @@ case_ordinary_user() {
   start_program coordinator $user forkfleet-coordinator --fleet "$fleet"
   # shellcheck disable=SC2086
   start_program node $user forkfleet-node --fleet "$fleet" --host h1
-  wait_for 60 "the node joins" is_node_up
+  wait_for 200 "the node joins" is_node_up
   wait_until_counting mine
   branch mine of-user auto | jq -r '"\(.method): \(.pause_us) us"' >>/tmp/note
   check_child of-user

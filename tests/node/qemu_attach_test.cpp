@@ -28,7 +28,7 @@ TEST_CASE_METHOD(vm_fixture, "a VM of somebody else is branched and let go",
   for (const auto mode : {branch_mode::live, branch_mode::full}) {
     const auto name = std::string{schema::name_of(mode)};
     const auto child = restore(branch(*vm, mode, name), "child-" + name);
-    CHECK(last_result().warnings.empty());
+    CHECK(last_result().warnings == std::vector<std::string>{});
     check_guest(*child, 200);
     CHECK(child->stop(soon()));
   }
