@@ -320,7 +320,10 @@ expected<done> node_fixture::stop(const std::string& sandbox) {
 
 node_pointer node_fixture::unit_pointer() {
   auto* actor = caf::actor_cast<caf::abstract_actor*>(unit);
-  return dynamic_cast<node_pointer>(actor);
+  auto self = dynamic_cast<node_pointer>(actor);
+  // What ran it last is gone; what it sends from here goes to the scheduler.
+  self->context(nullptr);
+  return self;
 }
 
 } // namespace forkfleet::test

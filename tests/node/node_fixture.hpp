@@ -121,7 +121,8 @@ public:
                                    const std::string& child);
   expected<done> stop(const std::string& sandbox);
 
-  /// The actor itself, for a look between two messages.
+  /// The actor itself, for a look between two messages; it may be made to
+  /// send, too.
   node_pointer unit_pointer();
   node_actor_state& state() { return unit_pointer()->state; }
   const sandbox_info& info(const std::string& id) {
