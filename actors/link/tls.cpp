@@ -41,8 +41,8 @@ int refusal_index() {
 }
 
 void note_refusal(SSL* connection, std::string why) {
-  const auto earlier = std::unique_ptr<std::string>{static_cast<std::string*>(
-    SSL_get_ex_data(connection, refusal_index()))};
+  const auto earlier = std::unique_ptr<std::string>{
+    static_cast<std::string*>(SSL_get_ex_data(connection, refusal_index()))};
   SSL_set_ex_data(connection, refusal_index(),
                   std::make_unique<std::string>(std::move(why)).release());
 }

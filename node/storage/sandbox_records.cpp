@@ -40,7 +40,8 @@ status sandbox_records::save(const sandbox_record& record) {
   const auto text = schema::dump(schema::to_json(record), 1) + "\n";
   if (auto written = write_durably(file_in(path), text); !written)
     return written;
-  return is_new ? sync_directory(data_->sandboxes()) : status{};
+  // Also of a directory that an earlier attempt made and did not sync.
+  return sync_directory(data_->sandboxes());
 }
 
 expected<std::vector<sandbox_record>>

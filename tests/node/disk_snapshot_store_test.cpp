@@ -68,7 +68,8 @@ TEST_CASE_METHOD(store_fixture, "snapshots survive a restart",
   CHECK(world->problems().empty());
 }
 
-TEST_CASE_METHOD(store_fixture, "a root hash covers what a snapshot holds, and whose it is",
+TEST_CASE_METHOD(store_fixture,
+                 "a root hash covers what a snapshot holds, and whose it is",
                  "[storage][store]") {
   const auto first = world.branch("op-1", "snap-1", 7);
   const auto second = world.branch("op-2", "snap-2", 7);

@@ -93,8 +93,8 @@ TEST_CASE_METHOD(node_fixture, "an operation id stands for one thing only",
   auto other = request("op-1");
   other.tag = {"other"};
   CHECK(code_of(ask<branch_report>(other)) == ec::operation_conflict);
-  CHECK(code_of(branch("op-2")) == ec::operation_conflict);
-  CHECK(code_of(restore("op-1", "op-1", "child-2")) == ec::operation_conflict);
+  CHECK(code_of(branch("op-2")) == ec::invalid_request);
+  CHECK(code_of(restore("op-1", "op-1", "child-2")) == ec::invalid_request);
   CHECK(code_of(restore("op-2", "op-1", "child-2")) == ec::operation_conflict);
   CHECK_FALSE(place.machine("child-2"));
 }
