@@ -13,7 +13,7 @@
 # shellcheck disable=SC1091
 . /kvm/limit_cases.sh
 
-case_limit=600
+case_limit=900
 
 show_logs() {
   for file in /data/log/* /data/state/h1/sandboxes/*/*.log; do

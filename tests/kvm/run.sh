@@ -15,12 +15,12 @@ programs=${FORKFLEET_BIN:-$PWD/build/dev/bin}
 work=$PWD/build/kvm
 cache=$PWD/.cache/kvm
 # What .ci/run has time for, and what it has not.
-short=(kvm no_nf_tables methods chain fork kill_capture kill_seal kill_vmm
-  network limit_memory limit_cpu limit_pids ordinary_user doctor)
+short=(kvm no_nf_tables methods chain kill_capture kill_seal kill_vmm network
+  limit_memory limit_cpu limit_pids ordinary_user doctor)
 long=(kvm no_nf_tables methods chain fork kill_pause kill_capture kill_resume
   kill_seal kill_vmm network limit_memory limit_cpu limit_pids ordinary_user
   doctor)
-limit=1500
+limit=1800
 kernels=()
 cases=("${short[@]}")
 
@@ -34,7 +34,7 @@ while (($#)); do
   case $1 in
     --all)
       cases=("${long[@]}")
-      limit=3000
+      limit=4200
       ;;
     --kernel)
       (($# > 1)) || die "--kernel takes 6.1 or 6.12"
