@@ -19,7 +19,7 @@ function(forkfleet_tests name)
   target_link_libraries(${name} PRIVATE forkfleet_catch_main ${arg_LIBRARIES})
   set(properties LABELS fast TIMEOUT 120)
   if(arg_VM)
-    set(properties LABELS vm TIMEOUT 300 RESOURCE_LOCK vm)
+    set(properties LABELS vm TIMEOUT 600 RESOURCE_LOCK vm)
   endif()
   catch_discover_tests(${name} TEST_PREFIX "${name}: "
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
