@@ -65,7 +65,7 @@ package_of() {
 }
 
 mkdir -p "$cache"
-cache=$(cd "$cache" && pwd)
+cache=$(cd "$cache" && pwd -P)
 [[ -e $cache/$version/done ]] && exit 0
 [[ -n $(package_of) ]] || download
 rm -rf "${cache:?}/$version"

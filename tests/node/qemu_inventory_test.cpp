@@ -43,6 +43,15 @@ std::string screen_of(const std::string& directory) {
   return ask_monitor(*hand_monitor(directory), "xp /64wx 0xb8000");
 }
 
+void check_screen(vm_fixture& world, const snapshot_files& files,
+                  const std::string& screen) {
+  const auto name = "child-of-" + files.info.tag.value;
+  const auto child = world.restore(files, name);
+  CHECK(screen_of(world.home() + "/" + name) == screen);
+  world.check_guest(*child, 100);
+  CHECK(child->stop(soon()));
+}
+
 } // namespace
 
 TEST_CASE_METHOD(vm_fixture, "a child has its parent's screen",
@@ -54,18 +63,33 @@ TEST_CASE_METHOD(vm_fixture, "a child has its parent's screen",
   check_guest(*vm, 100);
   const auto screen = screen_of(source.directory);
   REQUIRE(screen.find("0x07") != std::string::npos);
-  auto check = [&](const snapshot_files& files, const std::string& method) {
-    CHECK(last_result().method == method);
+  auto check = [&](const snapshot_files& files) {
+    CHECK(last_result().method == "background-snapshot");
     CHECK(last_result().reason.find("vga.vram") != std::string::npos);
-    const auto name = "child-of-" + files.info.tag.value;
-    const auto child = restore(files, name);
-    CHECK(screen_of(home() + "/" + name) == screen);
-    check_guest(*child, 100);
-    CHECK(child->stop(soon()));
+    check_screen(*this, files, screen);
   };
-  check(branch(*vm, branch_mode::live, "live"), "background-snapshot");
-  check(branch(*vm, branch_mode::full, "full"), "stopped-send");
-  check(diff(*vm, "full", "diff"), "background-snapshot");
+  check(branch(*vm, branch_mode::live, "live"));
+  check(branch(*vm, branch_mode::full, "full"));
+  check(diff(*vm, "full", "diff"));
+}
+
+TEST_CASE_METHOD(vm_fixture,
+                 "a child has its parent's screen beside a device that is not "
+                 "known",
+                 "[node][qemu][vm][inventory][safety]") {
+  if (!can_run())
+    return;
+  const auto source =
+    machine_plan(*this, "pc", {"-device", "VGA", "-device", "tulip"});
+  const auto vm = start(source);
+  check_guest(*vm, 100);
+  const auto screen = screen_of(source.directory);
+  REQUIRE(screen.find("0x07") != std::string::npos);
+  CHECK(refusal_of(*this, *vm, branch_mode::live).find("tulip")
+        != std::string::npos);
+  const auto full = branch(*vm, branch_mode::full, "full");
+  CHECK(last_result().method == "stopped-send");
+  check_screen(*this, full, screen);
 }
 
 TEST_CASE_METHOD(vm_fixture, "devices that are known are tracked and restored",
