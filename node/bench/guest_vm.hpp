@@ -72,7 +72,8 @@ expected<start_plan> plan_child(const std::string& name,
 
 /// Starts a child of a snapshot and waits until it has looked at all of its
 /// memory: snapshot_corrupt with the guest's own words when it found it torn.
-/// deadline_exceeded when it does not get so far within `limit`.
+/// deadline_exceeded when it gets no further for `limit`, or not so far within
+/// ten times that.
 status check_snapshot(vmm_driver& driver, const snapshot_files& files,
                       guest_plan plan, std::chrono::seconds limit);
 

@@ -51,6 +51,12 @@ void drain_to_nothing(unique_fd pipe) {
   }}.detach();
 }
 
+std::chrono::milliseconds milliseconds_in(std::string_view text) {
+  int64_t count = 0;
+  std::from_chars(text.data(), text.data() + text.size(), count);
+  return std::chrono::milliseconds{std::max<int64_t>(count, 0)};
+}
+
 pollfd entry_of(int fd, short events = POLLIN) {
   return {.fd = fd, .events = events, .revents = 0};
 }
@@ -138,6 +144,9 @@ int keeper::wait_milliseconds() const {
   for (const auto& x : clients_)
     if (x.is_armed && !x.is_expired)
       next = std::min(next, x.lease);
+  for (const auto& x : clients_)
+    if (x.is_reading && x.pipe)
+      next = std::min(next, x.reading);
   // A drained pipe wakes nobody up.
   if (pipes_draining > 0)
     next = std::min(next, clock::now() + step_interval);
@@ -159,12 +168,26 @@ void keeper::trim_outputs() {
 void keeper::look_at_leases() {
   const auto now = clock::now();
   for (auto& x : clients_) {
+    if (x.is_reading && x.pipe && now >= x.reading) {
+      log_line("pipe.late", "the node does not read it to its end");
+      take_pipe(x);
+    }
     if (!x.is_armed || x.is_expired || now < x.lease)
       continue;
     log_line("lease.expired", "the node is late");
     x.is_expired = true;
+    take_pipe(x);
     watchdog_.begin();
   }
+}
+
+// The guest's writes wait for who reads the pipe. What the node reads from
+// here on is not whole.
+void keeper::take_pipe(client& x) {
+  if (!x.pipe)
+    return;
+  x.is_pipe_lost = true;
+  drain_to_nothing(std::move(x.pipe));
 }
 
 void keeper::accept_client() {
@@ -188,23 +211,27 @@ void keeper::serve(client& x) {
 
 void keeper::answer(client& x, std::string_view request, unique_fd passed) {
   constexpr std::string_view lease = "lease ";
+  constexpr std::string_view reading = "reading ";
   if (request == "hello") {
     say(x, fmt::format("hello {} {} {}", ::getpid(), vmm_.id().pid,
                        vmm_.id().start_ticks));
   } else if (request == "guard") {
     guard(x, std::move(passed));
   } else if (request.starts_with(lease)) {
-    int64_t count = 0;
-    request.remove_prefix(lease.size());
-    std::from_chars(request.data(), request.data() + request.size(), count);
-    x.lease =
-      clock::now() + std::chrono::milliseconds{std::max<int64_t>(count, 0)};
+    x.lease = clock::now() + milliseconds_in(request.substr(lease.size()));
     x.is_armed = true;
     x.is_expired = false;
   } else if (request == "resumed") {
     say(x, x.is_expired ? "expired" : "in-time");
     x.is_armed = false;
     x.is_expired = false;
+  } else if (request.starts_with(reading)) {
+    x.reading = clock::now() + milliseconds_in(request.substr(reading.size()));
+    x.is_reading = true;
+  } else if (request == "read") {
+    say(x, x.is_pipe_lost ? "expired" : "in-time");
+    x.is_reading = false;
+    x.pipe.reset();
   } else if (request == "tracker") {
     give_tracker(x);
   } else if (request == "leave") {
@@ -220,6 +247,8 @@ void keeper::guard(client& x, unique_fd pipe) {
   for (watchdog_.step_if_busy(); watchdog_.is_busy(); watchdog_.step_if_busy())
     ::poll(nullptr, 0, wait_milliseconds());
   x.pipe = std::move(pipe);
+  x.is_reading = false;
+  x.is_pipe_lost = false;
   const auto ready = watchdog_.check(clock::now() + guard_patience);
   if (ready)
     say(x, "guarded");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The keeper of one VM: outlives the node, resumes the guest when a node dies
-// or is late within a pause, and drains a migration pipe that lost its
-// reader. One thread and one poll loop; node/qemu/keeper_link.hpp tells what
+// or is late within a pause, and drains a migration pipe whose reader died or
+// is late. One thread and one poll loop; node/qemu/keeper_link.hpp tells what
 // is said on its socket.
 #pragma once
 
@@ -47,12 +47,17 @@ private:
     clock::time_point lease = {}; // when it ends
     bool is_armed = false;        // a lease runs, or ran out
     bool is_expired = false;
+    clock::time_point reading = {}; // when the node has to say again that it
+                                    // reads the pipe
+    bool is_reading = false;        // that time runs, or ran out
+    bool is_pipe_lost = false;      // we read it, or some of it
   };
 
   bool is_needed() const;
   void wait();
   int wait_milliseconds() const;
   void look_at_leases();
+  static void take_pipe(client& x);
   void trim_outputs();
   void accept_client();
   void serve(client& x);

@@ -190,8 +190,9 @@ fsck_report report_of(const host_ledger& ledger, bool all) {
   for (const auto& [key, count] : counts)
     result.counts.push_back(count);
   // What was found comes before what is only told.
-  std::ranges::stable_partition(
-    items, [](const ledger_item& x) { return is_finding(x.state); });
+  std::stable_partition(items.begin(), items.end(), [](const ledger_item& x) {
+    return is_finding(x.state);
+  });
   auto cutter = page_cutter{ledger_items_max};
   const auto rest = std::find_if_not(
     items.begin(), items.end(),

@@ -20,6 +20,9 @@ constexpr uint64_t arm_bytes_per_microsecond = 256ull << 10;
 constexpr auto look = std::chrono::milliseconds{250};
 
 constexpr auto arm_floor = std::chrono::milliseconds{1};
+// The guest's writes wait for a node that hangs no longer than this.
+constexpr auto reading_time = std::chrono::seconds{5};
+constexpr auto keeper_patience = std::chrono::seconds{2};
 
 class background_capture : public capture_method {
 public:
@@ -96,6 +99,7 @@ public:
       stood_ = stamp_now() - stopped_at_;
     if (sink_)
       sink_->open_gate();
+    say_reading();
   }
 
   std::optional<std::chrono::microseconds> stood() const override {
@@ -106,8 +110,8 @@ public:
 
   expected<capture_result> drain(deadline_point until) override {
     auto split = wait_for_stream(until);
-    if (!split)
-      return tl::unexpected(split.error());
+    if (auto whole = check_whole(split); !whole)
+      return tl::unexpected(whole.error());
     if (auto done = wait_until_completed(x_.qmp, until); !done)
       return tl::unexpected(done.error());
     stage_ = stage::idle;
@@ -133,6 +137,33 @@ public:
   }
 
 private:
+  void say_reading() {
+    if (x_.keeper && stage_ == stage::started)
+      static_cast<void>(x_.keeper->reading(reading_time).has_value());
+  }
+
+  // Nobody else has read of the pipe. As long as it was not read to its end
+  // the keeper is told nothing: its time runs out, and it reads the rest.
+  status check_whole(const expected<split_result>& split) {
+    if (!split && split.error().code == ec::deadline_exceeded)
+      return tl::unexpected(split.error());
+    if (!x_.keeper)
+      return split ? status{} : tl::unexpected(split.error());
+    const auto mine =
+      x_.keeper->read(std::chrono::steady_clock::now() + keeper_patience);
+    if (mine && !*mine)
+      return fail(ec::vmm_refused,
+                  "the node was late, and the keeper has read what the guest's "
+                  "writes waited for");
+    if (!split)
+      return tl::unexpected(split.error());
+    if (!mine)
+      return fail(mine.error().code,
+                  "it is not known whether all of memory was read here: "
+                    + mine.error().message);
+    return {};
+  }
+
   // QEMU cannot be told to give up. Who asked for the branch need not wait for
   // the end of a stream that will be late; the next branch does.
   expected<split_result> wait_for_stream(deadline_point until) {
@@ -150,6 +181,7 @@ private:
                     "after the pause; the guest runs, but QEMU is too slow to "
                     "send its memory: "
                       + pace.text(done, since(now)));
+      say_reading();
       auto split = task_->wait(std::min<deadline_point>(until, now + look));
       if (split || split.error().code != ec::deadline_exceeded
           || steady_clock::now() >= until)

@@ -161,8 +161,22 @@ status keeper_link::lease(std::chrono::milliseconds duration) {
 }
 
 expected<bool> keeper_link::resumed(deadline_point until) {
-  if (auto said = say("resumed", -1, until); !said)
-    return tl::unexpected(said.error());
+  return is_in_time("resumed", until);
+}
+
+status keeper_link::reading(std::chrono::milliseconds duration) {
+  return say(fmt::format("reading {}", duration.count()), -1,
+             steady_clock::now() + send_patience);
+}
+
+expected<bool> keeper_link::read(deadline_point until) {
+  return is_in_time("read", until);
+}
+
+expected<bool> keeper_link::is_in_time(std::string_view said,
+                                       deadline_point until) {
+  if (auto sent = say(said, -1, until); !sent)
+    return tl::unexpected(sent.error());
   auto reply = hear(until);
   if (!reply)
     return tl::unexpected(reply.error());

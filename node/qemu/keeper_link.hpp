@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The node's side of a keeper's control socket. The keeper resumes the guest
-// when a lease ends or this connection does, and keeps the migration pipe
-// from breaking.
+// when a lease ends or this connection does, and reads the migration pipe when
+// the node does not.
 //
 // One text per message. From the node: `hello`, `guard` (with the pipe's read
-// end beside it, or nothing), `lease MILLISECONDS`, `resumed`, `tracker`,
-// `leave`. From the keeper: `hello KEEPER_PID VMM_PID VMM_START_TICKS`,
-// `guarded` or `unguarded WHY`, nothing, `in-time` or `expired`, `tracker` with
-// a userfaultfd beside it or `untracked WHY`, nothing.
+// end beside it, or nothing), `lease MILLISECONDS`, `resumed`,
+// `reading MILLISECONDS`, `read`, `tracker`, `leave`. From the keeper:
+// `hello KEEPER_PID VMM_PID VMM_START_TICKS`, `guarded` or `unguarded WHY`,
+// nothing, `in-time` or `expired`, nothing, `in-time` or `expired`, `tracker`
+// with a userfaultfd beside it or `untracked WHY`, nothing.
 #pragma once
 
 #include <chrono>
@@ -74,8 +75,8 @@ public:
 
   /// Before a pause: the keeper sees to it that it can resume the guest,
   /// after it has finished what an earlier node left. `pipe` is the read end
-  /// of a migration pipe that it drains should we die; -1: none. Returns why
-  /// it cannot resume the guest; empty: it can.
+  /// of a migration pipe that it drains should we die or be late; -1: none.
+  /// Returns why it cannot resume the guest; empty: it can.
   expected<std::string> guard(int pipe, deadline_point until);
 
   /// From now on, and for this long, the guest may stand. Does not wait.
@@ -84,6 +85,16 @@ public:
   /// The guest runs again. False when the keeper had to resume it, because
   /// the lease was over.
   expected<bool> resumed(deadline_point until);
+
+  /// The pipe is being read, and this is said again within `duration`. Does
+  /// not wait. Otherwise the keeper reads the pipe to its end, for the guest's
+  /// writes wait for that.
+  status reading(std::chrono::milliseconds duration);
+
+  /// The pipe was read to its end. False when the keeper had to read some of
+  /// it, now or because the lease of its pause was over: what was read here is
+  /// not whole.
+  expected<bool> read(deadline_point until);
 
   /// The VM's own userfaultfd, with which its memory is tracked; the keeper
   /// keeps it, too. unsupported says why there is none.
@@ -102,6 +113,7 @@ private:
 
   status say(std::string_view text, int pass, deadline_point until);
   expected<std::string> hear(deadline_point until, unique_fd* passed = nullptr);
+  expected<bool> is_in_time(std::string_view said, deadline_point until);
 
   std::string path_;
   unique_fd socket_;

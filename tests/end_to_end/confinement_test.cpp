@@ -98,6 +98,13 @@ TEST_CASE("a guest that prints for ever does not fill the disk",
              Catch::Contains("are not kept any more"));
 
   INFO("without a node, by its keeper");
+  const auto keeper_of = [&](const std::string& name) {
+    const auto link = qemu::keeper_link::connect(
+      fleet.sandbox(name).directory + "/" + qemu::keeper_socket,
+      std::chrono::steady_clock::now() + 10s);
+    REQUIRE(link);
+    return link->identity().keeper.pid;
+  };
   const auto console = fleet.sandbox("box").console;
   fleet.kill_node("h1");
   const auto before = std::filesystem::file_size(console);
@@ -112,6 +119,13 @@ TEST_CASE("a guest that prints for ever does not fill the disk",
   fleet.start_node("h1");
   REQUIRE(eventually([&] { return fleet.is_ready(); }));
   fleet.check_ring("box");
+
+  INFO("a child, and without a keeper, by its node");
+  fleet.run({"branch", "box", "--tag", "loud"});
+  fleet.run({"restore", "loud", "--name", "kid", "--wait", "started"});
+  fleet.check_ring("kid");
+  ::kill(keeper_of("kid"), SIGKILL);
+  fleet.check_ring("kid");
 }
 
 TEST_CASE("a host without nf_tables runs all that needs none",

@@ -82,6 +82,9 @@ struct guest_fixture {
     REQUIRE(vm);
     auto watch = guest_watch::open((*vm)->debug_socket(), in(5s));
     REQUIRE(watch);
+    // Not before it is listened to: its first words count, too.
+    if (!options.state_file.empty())
+      REQUIRE((*vm)->execute("cont"));
     return {std::move(*vm), std::move(*watch)};
   }
 

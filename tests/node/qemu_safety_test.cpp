@@ -37,6 +37,13 @@ void branch_until(vmm& vm, const capture_plan& plan, step last) {
   end_at(step::resume, vm.resume(soon()));
 }
 
+// What was captured while the keeper had to step in.
+bool is_refused(vmm& vm, const status& captured) {
+  const auto drained =
+    captured ? vm.drain(soon()).map([](const capture_result&) {}) : captured;
+  return !drained && drained.error().code == ec::vmm_refused;
+}
+
 void check_next_branch(vm_fixture& world, vmm& vm, branch_mode mode) {
   const auto name = std::string{schema::name_of(mode)};
   const auto child =
@@ -105,14 +112,47 @@ TEST_CASE_METHOD(vm_fixture,
       ::_exit(2);
     ::raise(SIGSTOP);
     const auto captured = (*mine)->capture(soon());
-    const bool is_refused =
-      !captured && captured.error().code == ec::vmm_refused;
-    ::_exit(is_refused && (*mine)->resume(soon()) ? 0 : 1);
+    const auto resumed = (*mine)->resume(soon());
+    ::_exit(resumed && is_refused(**mine, captured) ? 0 : 1);
   };
   const int code = in_other_process(hang_in_pause, [&] {
     const auto watch = guest::guest_watch::open(debug, soon());
     REQUIRE(watch);
     CHECK((*watch)->wait_for_tick(std::chrono::steady_clock::now(), soon()));
+  });
+  REQUIRE(WIFEXITED(code));
+  CHECK(WEXITSTATUS(code) == 0);
+  const auto found = adopt(source);
+  check_next_branches(*this, *found);
+}
+
+TEST_CASE_METHOD(vm_fixture,
+                 "a node that hangs while it drains cannot keep the guest, nor "
+                 "use what it read",
+                 "[node][qemu][vm][safety]") {
+  if (!can_run())
+    return;
+  const auto source = plan("source");
+  auto vm = start_untracked(source);
+  check_guest(*vm, 100);
+  const auto debug = vm->describe().debug_console;
+  auto made = make_snapshot("torn", *vm);
+  forget(vm);
+  auto hang_in_drain = [&] {
+    auto mine = driver().adopt(source, soon());
+    if (!mine || !(*mine)->prepare(made.plan(branch_mode::live), soon())
+        || !(*mine)->pause(soon()) || !(*mine)->capture(soon())
+        || !(*mine)->resume(soon()))
+      ::_exit(2);
+    ::raise(SIGSTOP);
+    ::_exit(is_refused(**mine, {}) ? 0 : 1);
+  };
+  const int code = in_other_process(hang_in_drain, [&] {
+    const auto watch = guest::guest_watch::open(debug, soon());
+    REQUIRE(watch);
+    // Until then it stands, for it writes what was not sent yet.
+    const auto later = std::chrono::steady_clock::now() + 10s;
+    CHECK((*watch)->wait_for_tick(later, soon()));
   });
   REQUIRE(WIFEXITED(code));
   CHECK(WEXITSTATUS(code) == 0);

@@ -90,7 +90,7 @@ std::vector<std::string> command_line(const hand_vm_options& x) {
     "-device",
     "isa-debugcon,iobase=0xe9,chardev=debug"};
   if (!x.state_file.empty())
-    out.insert(out.end(), {"-incoming", "exec:cat " + x.state_file});
+    out.insert(out.end(), {"-S", "-incoming", "exec:cat " + x.state_file});
   return out;
 }
 

@@ -30,8 +30,7 @@ struct hand_vm_options {
 /// One QEMU process. It dies with the test, at the latest.
 class hand_vm {
 public:
-  /// Starts it and connects to QMP. A restored VM runs as soon as the state
-  /// is loaded.
+  /// Starts it and connects to QMP. A restored VM stands until `cont`.
   static expected<std::unique_ptr<hand_vm>>
   start(const hand_vm_options& options);
   ~hand_vm();
