@@ -120,11 +120,12 @@ TEST_CASE("a guest that prints for ever does not fill the disk",
   REQUIRE(eventually([&] { return fleet.is_ready(); }));
   fleet.check_ring("box");
 
-  INFO("a child, and without a keeper, by its node");
+  INFO("a child, and by its node, for its keeper hangs");
   fleet.run({"branch", "box", "--tag", "loud"});
   fleet.run({"restore", "loud", "--name", "kid", "--wait", "started"});
   fleet.check_ring("kid");
-  ::kill(keeper_of("kid"), SIGKILL);
+  // One that died would take the VM of a test with it.
+  ::kill(keeper_of("kid"), SIGSTOP);
   fleet.check_ring("kid");
 }
 
