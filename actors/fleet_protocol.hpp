@@ -12,12 +12,13 @@ namespace forkfleet {
 inline constexpr uint64_t page_entries_max = 100;
 
 /// Where a node stands, as the coordinator sees it.
-enum class node_state : uint8_t { expected, up, late, down };
+enum class node_state : uint8_t { expected, joining, up, late, down };
 
 constexpr auto enum_table(node_state) {
   using enum node_state;
   return std::to_array<schema::enum_entry<node_state>>({
     {expected, "expected", "in the fleet file, has not joined yet"},
+    {joining, "joining", "is there, and has yet to tell what it has"},
     {up, "up"},
     {late, "late", "has missed a heartbeat"},
     {down, "down"},

@@ -27,10 +27,15 @@ node_list on_nodes(coordinator_pointer self, const nodes_request& request) {
 
 sandbox_list on_sandboxes(coordinator_pointer self,
                           const sandboxes_request& request) {
+  const auto& nodes = self->state.nodes;
   auto result = self->state.names.list(request);
   for (auto& info : result.sandboxes)
-    if (!self->state.nodes.is_up(info.host))
+    if (!nodes.is_up(info.host))
       info.note = fmt::format("host '{}' is down; this is what it told last",
+                              info.host.value);
+    else if (!nodes.has_told(info.host))
+      info.note = fmt::format("host '{}' joins again; this is what it told "
+                              "before",
                               info.host.value);
   return result;
 }

@@ -70,6 +70,8 @@ expected<join_kind> node_table::join(const node_hello& hello, time_point now) {
   auto kind = join_kind::first;
   if (node.is_up)
     kind = hello.incarnation == known ? join_kind::again : join_kind::replaced;
+  node.has_told = node.has_told && hello.incarnation == known
+                  && hello.life == node.life;
   node.info = info_of(hello);
   node.life = hello.life;
   node.has_left = false;
@@ -139,7 +141,12 @@ bool node_table::hear(const node_heartbeat& beat, time_point now) {
 
 void node_table::set_inventoried(const host_name& host) {
   if (const auto found = nodes_.find(host); found != nodes_.end())
-    found->second.is_inventoried = true;
+    found->second.is_inventoried = found->second.has_told = true;
+}
+
+bool node_table::has_told(const host_name& host) const {
+  const auto found = nodes_.find(host);
+  return found != nodes_.end() && found->second.has_told;
 }
 
 bool node_table::lose(const host_name& host) {
@@ -224,6 +231,8 @@ node_info node_table::describe(const entry& x, time_point now) const {
     result.state = node_state::down;
   else if (result.silence > 2 * limits_.heartbeat)
     result.state = node_state::late;
+  else if (!x.has_told)
+    result.state = node_state::joining;
   else
     result.state = node_state::up;
   return result;

@@ -48,7 +48,7 @@ public:
   /// Takes a sign of life. False: the node must say hello (again).
   bool hear(const node_heartbeat& beat, time_point now);
 
-  /// Notes that the node told its whole inventory.
+  /// Notes that the node told its whole inventory, as of this life.
   void set_inventoried(const host_name& host);
 
   /// The node does not answer: its connection broke. It may live all the
@@ -61,6 +61,10 @@ public:
   /// Hosts whose silence has made them down since the last call; they are
   /// lost.
   std::vector<host_name> sweep(time_point now);
+
+  /// Whether what is known of the host is what its node found after its last
+  /// start. Until then it is what an earlier one told.
+  bool has_told(const host_name& host) const;
 
   /// Whether requests can go there.
   bool is_up(const host_name& host) const;
@@ -87,6 +91,7 @@ private:
     uint64_t life = 0;
     bool has_left = true;        // or was never there: nobody has the name
     bool is_inventoried = false; // once is enough
+    bool has_told = false;       // in this life
     time_point heard = {};       // holds a meaning once it has joined
   };
 

@@ -47,6 +47,7 @@ cell state_cell(node_state x) {
     case node_state::up:
       return {name, tone::good};
     case node_state::expected:
+    case node_state::joining:
     case node_state::late:
       return {name, tone::warn};
     case node_state::down:

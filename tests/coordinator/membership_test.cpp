@@ -96,3 +96,16 @@ TEST_CASE_METHOD(coordinator_fixture, "a node that says goodbye is down",
   CHECK(list->value()->sandboxes[0].note.find("down") != std::string::npos);
   CHECK(list->value()->sandboxes[1].note.empty());
 }
+
+TEST_CASE_METHOD(coordinator_fixture,
+                 "what an earlier life of a node told is told as such",
+                 "[coordinator][membership][safety]") {
+  start();
+  join_all();
+  auto note = [this] {
+    return ask<sandbox_list>(sandboxes_request{})->value()->sandboxes[0].note;
+  };
+  CHECK(note().empty());
+  REQUIRE(hello({.host = {"h1"}, .incarnation = 2}));
+  CHECK(note() == "host 'h1' joins again; this is what it told before");
+}

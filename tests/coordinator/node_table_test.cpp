@@ -33,9 +33,36 @@ TEST_CASE_METHOD(table_fixture, "a host is expected until it joins",
                  "[coordinator][node_table]") {
   CHECK(first(start).state == node_state::expected);
   CHECK(table.join(hello("h1"), start) == join_kind::first);
-  CHECK(first(start).state == node_state::up);
+  CHECK(first(start).state == node_state::joining);
   CHECK(table.is_up({"h1"}));
   CHECK_FALSE(table.is_up({"h2"}));
+  table.set_inventoried({"h1"});
+  CHECK(first(start).state == node_state::up);
+}
+
+TEST_CASE_METHOD(table_fixture,
+                 "what an earlier life told is not what a host has",
+                 "[coordinator][node_table][safety]") {
+  auto first_life = hello("h1");
+  first_life.incarnation = 5;
+  first_life.life = 11;
+  REQUIRE(table.join(first_life, start));
+  CHECK_FALSE(table.has_told({"h1"}));
+  table.set_inventoried({"h1"});
+  CHECK(table.has_told({"h1"}));
+  // Only its connection was another.
+  REQUIRE(table.join(first_life, start));
+  CHECK(table.has_told({"h1"}));
+  auto next = first_life;
+  next.incarnation = 6;
+  next.life = 12;
+  REQUIRE(table.join(next, start));
+  CHECK_FALSE(table.has_told({"h1"}));
+  CHECK(first(start).state == node_state::joining);
+  // It is known, whoever told it, that nothing of the fleet is left out.
+  CHECK(table.missing() == std::vector<host_name>{{"h2"}});
+  table.set_inventoried({"h1"});
+  CHECK(table.has_told({"h1"}));
 }
 
 TEST_CASE_METHOD(table_fixture, "only hosts of the fleet file may join",
@@ -129,6 +156,7 @@ TEST_CASE_METHOD(table_fixture, "the copy of a data directory has no node",
 TEST_CASE_METHOD(table_fixture, "silence makes a node late, then down",
                  "[coordinator][node_table]") {
   CHECK(table.join(hello("h1"), start));
+  table.set_inventoried({"h1"});
   CHECK(first(start + 2s).state == node_state::up);
   CHECK(first(start + 3s).state == node_state::late);
   CHECK(table.sweep(start + 4999ms).empty());
