@@ -30,6 +30,19 @@ void check_each_field() {
   });
 }
 
+// Two kinds that differ in nothing but their names.
+template <char Kind>
+struct plain_request {
+  operation_id operation = {};
+
+  static constexpr char name[] = {Kind, '\0'};
+  static constexpr schema::about about{name, "A request."};
+  static constexpr auto fields() {
+    return std::tuple{
+      schema::field("operation", &plain_request::operation, "Its operation.")};
+  }
+};
+
 } // namespace
 
 TEST_CASE("no field of content is forgotten",
@@ -63,4 +76,8 @@ TEST_CASE("two kinds of requests are never the same",
           "[actors][same_request][safety]") {
   CHECK(request_digest(promote_request{.operation = {"op"}})
         != request_digest(rollback_request{.operation = {"op"}}));
+  CHECK(request_digest(plain_request<'a'>{})
+        == request_digest(plain_request<'a'>{}));
+  CHECK(request_digest(plain_request<'a'>{})
+        != request_digest(plain_request<'b'>{}));
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# ./dev mutate [NAME]...: breaks one line at a time in a copy of the tree, and
-# sees the test that guards it fail. tests/mutants/README.md has the format.
+# ./dev mutate [--resume] [NAME]...: breaks one line at a time in a copy of the
+# tree, and sees the test that guards it fail. tests/mutants/README.md has the
+# format.
 set -euo pipefail
 
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
@@ -9,9 +10,10 @@ table=$here/tests/mutants/table.txt
 tree=$here/.cache/mutate/tree
 report=$here/.cache/mutate/report.txt
 
-# What building one binary, and running one test, may take.
+# Seconds that building one binary, running one test, and all may take.
 build_limit=1800
 test_limit=600
+run_limit=28800
 
 names=() files=() lines=() withs=() tests=() filters=()
 
@@ -106,7 +108,50 @@ run_filter() {
   if grep -q '^SKIPPED: ' "$log"; then return 3; fi
 }
 
-tell() { printf '%-9s %s\n' "$1" "$2" | tee -a "$report"; }
+tell() {
+  printf '%-9s %s\n' "$1" "$2" >>"$report"
+  printf '%s %-9s %s\n' "$(clock)" "$1" "$2"
+}
+
+# How long this run has taken.
+clock() {
+  printf '%02d:%02d:%02d' $((SECONDS / 3600)) $((SECONDS / 60 % 60)) \
+    $((SECONDS % 60))
+}
+
+# What all of the tree's files are now. A report tells of one such tree.
+digest_of_tree() {
+  cd "$here"
+  local path
+  git ls-files -co --exclude-standard | LC_ALL=C sort -u |
+    while IFS= read -r path; do
+      [[ ! -f $path ]] || sha256sum -- "$path"
+    done | sha256sum | cut -d ' ' -f 1
+}
+
+# The report of this very tree goes on; one of another tree is begun anew.
+open_report() {
+  local head
+  head="tree      $(digest_of_tree)"
+  [[ -f $report && $(head -n 1 "$report") == "$head" ]] ||
+    printf '%s\n' "$head" >"$report"
+}
+
+# Removes what the report says of mutant $1.
+forget_verdict() {
+  name=$1 awk 'NR == 1 { print; next }
+    { said = $2; sub(/[:,]$/, "", said) } said != ENVIRON["name"]' \
+    "$report" >"$report.new"
+  mv "$report.new" "$report"
+}
+
+is_settled() {
+  name=$1 awk '{ said = $2; sub(/[:,]$/, "", said) }
+    said == ENVIRON["name"] && ($1 == "killed" || $1 == "skipped") { n = 1 }
+    END { exit !n }' "$report"
+}
+
+count_verdicts() { grep -c "^$1 " "$report" || true; }
 
 # What mutant $1 comes to: killed, survived, or why it tells nothing.
 judge() {
@@ -155,20 +200,40 @@ wants() {
 }
 
 main() {
+  local resume=0 i word all=0 asked=() wrong=0 summary=''
+  if [[ ${1:-} == --resume ]]; then
+    resume=1
+    shift
+  fi
   read_table
   copy_tree
-  : >"$report"
-  local i asked=0
+  open_report
   for i in "${!names[@]}"; do
     wants "${names[i]}" "$@" || continue
-    asked=$((asked + 1))
+    all=$((all + 1))
+    ((resume)) && is_settled "${names[i]}" && continue
+    asked+=("$i")
+    forget_verdict "${names[i]}"
+  done
+  ((all)) || die "no mutant is called $*; see $table"
+  local done_so_far=0
+  for i in ${asked[@]+"${asked[@]}"}; do
+    done_so_far=$((done_so_far + 1))
+    if ((SECONDS >= run_limit)); then
+      tell left "${names[i]}: the time was up; --resume goes on"
+      continue
+    fi
+    printf '%s %s of %s: %s\n' "$(clock)" "$done_so_far" "${#asked[@]}" \
+      "${names[i]}"
     judge "$i"
   done
-  ((asked)) || die "no mutant is called $*; see $table"
-  local killed
-  killed=$(grep -c '^killed' "$report" || true)
-  printf '%s of %s killed\n' "$killed" "$asked"
-  ! grep -q '^survived\|^stale\|^broken' "$report"
+  for word in killed survived stale broken skipped left; do
+    summary+="$(count_verdicts "$word") $word, "
+  done
+  printf '%sof %s in the table; this run took %s\n%s\n' "$summary" \
+    "${#names[@]}" "$(clock)" "$report"
+  wrong=$(grep -c '^survived\|^stale\|^broken\|^left' "$report" || true)
+  ((wrong == 0))
 }
 
 main "$@"

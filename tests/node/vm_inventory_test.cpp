@@ -103,6 +103,27 @@ TEST_CASE("what is not known is not taken for harmless",
     == methods(background, stopped_send));
 }
 
+// Written out here, not read from the table: a row that is wrong is found.
+TEST_CASE("who writes memory by itself is not tracked",
+          "[node][qemu][inventory][safety]") {
+  using enum method_kind;
+  constexpr auto standing = methods(page_map, stopped_copy, stopped_send);
+  auto by = [](vm_part part, const std::string& name) {
+    return whole(judge(with(plain_vm(), part, name)));
+  };
+  for (const auto* name : {"vhost-scsi-pci", "vhost-vsock-pci"})
+    CHECK(by(vm_part::device, name) == standing);
+  CHECK(by(vm_part::host_device, "/dev/vhost-net") == standing);
+  CHECK(by(vm_part::device, "virtserialport")
+        == methods(tracked, background, stopped_send));
+  CHECK(by(vm_part::device, "pc-dimm") == methods(background, stopped_send));
+  for (const auto* name :
+       {"vfio-pci", "vhost-vdpa-device-pci", "vhost-user-fs-pci",
+        "ivshmem-plain", "virtio-balloon-pci", "virtio-mem-pci", "nvdimm",
+        "virtio-pmem-pci"})
+    CHECK(by(vm_part::device, name) == 0);
+}
+
 TEST_CASE("a disk that passes the page tables by is not tracked",
           "[node][qemu][inventory][safety]") {
   auto facts = plain_vm();
