@@ -75,6 +75,12 @@ void set_turn(std::vector<char>& out, std::size_t frame_size, bool is_first) {
   std::copy(bytes.begin(), bytes.end(), start);
 }
 
+bool is_request(const frame_header& x) {
+  return x.what == operation::direct_message && !x.is_for_service()
+         && !x.is_answer() && (x.data & message_bits::is_stream) == 0
+         && x.request() != 0 && x.source != 0 && x.target != 0;
+}
+
 frame_fault fault_of(content_verdict x) {
   switch (x) {
     case content_verdict::passes:
@@ -112,8 +118,11 @@ frame_fault frame_check::feed(std::string_view bytes, std::vector<char>& out) {
     const auto frame = rest.substr(0, size);
     fate_ = head.is_for_service() ? fate::goes_nowhere : fate::passes;
     fault_ = check_frame(head, frame.substr(header_size));
-    if (fault_ != frame_fault::none)
+    if (fault_ != frame_fault::none) {
+      if (side_ == side::accepted && is_request(head))
+        request_at_fault_ = head;
       break;
+    }
     if (fate_ != fate::goes_nowhere)
       out.insert(out.end(), frame.begin(), frame.end());
     if (fate_ == fate::passes_first || fate_ == fate::passes_later)

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -107,6 +108,12 @@ public:
   /// Answers that nobody had asked for, so far.
   uint64_t answers_refused() const { return answers_refused_; }
 
+  /// The request of a program that we serve that was at fault, when its
+  /// header says whom to answer.
+  const std::optional<frame_header>& request_at_fault() const {
+    return request_at_fault_;
+  }
+
   /// The peer's node identity; empty before its handshake.
   const std::string& peer_node() const { return peer_node_; }
   /// Whether part of a frame waits for its rest.
@@ -147,6 +154,7 @@ private:
   greeted greeted_;
   fate fate_ = fate::passes;
   std::vector<refusal> refusals_;
+  std::optional<frame_header> request_at_fault_;
   frame_fault fault_ = frame_fault::none;
 };
 

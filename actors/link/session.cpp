@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "actors/link/farewell.hpp"
 #include "actors/link/token_handshake.hpp"
 #include "actors/log.hpp"
 
@@ -175,18 +176,27 @@ void session::on_peer_bytes(const error_code& x, std::size_t bytes) {
   const auto fault =
     check_->feed(std::string_view{from_peer_.data(), bytes}, inward_.waiting);
   note_frames();
-  if (fault == frame_fault::no_place)
-    return close(ending::over_cap, {ec::node_busy, "no place is left for it"});
   if (fault != frame_fault::none)
-    return close(ending::frame_refused,
-                 {ec::not_permitted, "a frame that may not pass: "
-                                       + std::string{schema::name_of(fault)}});
+    return refuse(fault);
   if (!is_greeted_ && !check_->peer_node().empty() && !greet())
     return;
   answer_refusals();
   limit_next_read();
   flush_inward();
   go_on_reading();
+}
+
+void session::refuse(frame_fault fault) {
+  auto why = refusal_of(fault, identity_);
+  if (const auto& asked = check_->request_at_fault())
+    farewell_ = make_farewell(*asked, why);
+  const auto is_full = fault == frame_fault::no_place;
+  close(is_full ? ending::over_cap : ending::frame_refused, std::move(why));
+}
+
+void session::say_farewell() {
+  net_->write(asio::buffer(farewell_),
+              [self = shared_from_this()](error_code, std::size_t) {});
 }
 
 void session::note_frames() {
@@ -289,15 +299,15 @@ void session::flush_outward() {
   });
   net_->write(asio::buffer(outward_.flying),
               [self = shared_from_this()](error_code x, std::size_t) {
-                if (self->is_closed_)
-                  return;
-                if (x)
-                  return self->lost(x);
-                self->on_written_outward();
+                self->on_written_outward(x);
               });
 }
 
-void session::on_written_outward() {
+void session::on_written_outward(const error_code& x) {
+  if (is_closed_)
+    return x || farewell_.empty() ? void() : say_farewell();
+  if (x)
+    return lost(x);
   out_limit_.disarm();
   exchange_->note_read(outward_.answers_flying);
   outward_.flying.clear();
@@ -367,7 +377,6 @@ void session::close(ending how, failure why) {
     core_.subjects.leave(check_->peer_node());
   }
   core_.note_ending(how, net_->peer(), identity_, why);
-  place_ = place{};
   // The reason is told before CAF can see the end. The events are let go,
   // because they hold whoever waits for them.
   const auto then = std::exchange(events_, {});
@@ -375,6 +384,16 @@ void session::close(ending how, failure why) {
     then.closed(why);
   auto error = error_code{};
   caf_.close(error);
+  if (farewell_.empty())
+    return end_stream();
+  in_limit_.arm(farewell_limit,
+                [self = shared_from_this()] { self->end_stream(); });
+  if (!outward_.is_busy())
+    say_farewell();
+}
+
+void session::end_stream() {
+  place_ = place{};
   net_->close();
 }
 

@@ -90,10 +90,14 @@ private:
   void go_on_reading();
   void flush_inward();
   void flush_outward();
-  void on_written_outward();
+  void on_written_outward(const error_code& x);
   void read_caf();
   void on_caf_bytes(const error_code& x, std::size_t bytes);
   void note_oversizes();
+  /// Ends it, and tells a program that we serve why: once, and for a request.
+  void refuse(frame_fault fault);
+  void say_farewell();
+  void end_stream();
   void lost(const error_code& x);
   void time_out(const char* what);
 
@@ -112,6 +116,7 @@ private:
   access_subject subject_;
   std::chrono::system_clock::time_point until_ = {}; // of the certificate
   uint64_t frames_seen_ = 0;
+  std::string farewell_;
   bool is_greeted_ = false;
   bool was_mid_frame_ = false;
   bool is_closed_ = false;

@@ -153,6 +153,12 @@ status sync_data(int fd, const std::string& path) {
   return {};
 }
 
+status sync_all(int fd, const std::string& path) {
+  if (disk::sync_all(fd) != 0)
+    return os_error("sync", path);
+  return {};
+}
+
 status resize_file(int fd, uint64_t bytes, const std::string& path) {
   if (disk::truncate(fd, bytes) != 0)
     return os_error("size", path);

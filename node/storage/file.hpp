@@ -35,6 +35,10 @@ status write_at(int fd, std::string_view text, uint64_t offset,
 /// Returns when the file's bytes and size are on the disk.
 status sync_data(int fd, const std::string& path);
 
+/// The same, and its owner and mode: of a file that was given to a VM, or
+/// taken from one.
+status sync_all(int fd, const std::string& path);
+
 /// Gives an open file its size; what it had beyond the end is freed.
 status resize_file(int fd, uint64_t bytes, const std::string& path);
 

@@ -71,7 +71,7 @@ expected<sealed_layer> seal_layer(const std::string& from,
   const auto fd = open_file(from, O_RDONLY);
   if (!fd)
     return tl::unexpected<failure>(fd.error());
-  auto done = sync_data(fd->get(), from);
+  auto done = sync_all(fd->get(), from);
   if (done)
     done = share_layer(from, to);
   if (!done)

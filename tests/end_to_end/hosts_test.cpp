@@ -174,5 +174,10 @@ TEST_CASE("a node's certificate speaks for its own host alone",
     return told.find("foreign_host") != std::string::npos
            && told.find("node:h2") != std::string::npos;
   }));
+  CHECK(eventually([&] {
+    const auto told = fleet.log("thief");
+    return told.find("not_permitted") != std::string::npos
+           && told.find("speaks for its own host alone") != std::string::npos;
+  }));
   CHECK(fleet.state_of("h1") == "up");
 }

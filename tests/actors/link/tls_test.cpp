@@ -67,21 +67,28 @@ TEST_CASE_METHOD(tls_fixture, "a name that is looked up is checked too",
 TEST_CASE_METHOD(tls_fixture, "a node speaks for no host but its own",
                  "[actors][tls][safety]") {
   test::program node;
-  CHECK_FALSE(node.join(where, ours.node("h1"), "h2", 500ms));
+  const auto joined = node.join(where, ours.node("h1"), "h2");
+  REQUIRE_FALSE(joined);
+  CHECK(joined.error().code == ec::not_permitted);
+  CHECK(mentions(joined.error(), "node:h1 speaks for its own host alone"));
   CHECK(coordinator.link().counters().frames_refused == 1);
 }
 
 TEST_CASE_METHOD(tls_fixture, "a client's certificate makes no node",
                  "[actors][tls][safety]") {
   test::program tool;
-  CHECK_FALSE(tool.join(where, ours.client("ann"), "h1", 500ms));
+  const auto joined = tool.join(where, ours.client("ann"), "h1");
+  REQUIRE_FALSE(joined);
+  CHECK(mentions(joined.error(), "client:ann may not send this message"));
   CHECK(coordinator.link().counters().frames_refused == 1);
 }
 
 TEST_CASE_METHOD(tls_fixture, "a node's certificate makes no client",
                  "[actors][tls][safety]") {
   auto tool = test::make_client(port, ours.node("h1"), 500ms);
-  CHECK_FALSE(tool.ask<done>(stop_request{.sandbox = {"web"}}, 5s));
+  const auto told = tool.ask<done>(stop_request{.sandbox = {"web"}}, 5s);
+  REQUIRE_FALSE(told);
+  CHECK(mentions(told.error(), "node:h1 may not send this message"));
   CHECK(coordinator.link().counters().frames_refused == 1);
 }
 
