@@ -82,7 +82,7 @@ status write_new(const fs::path& path, const std::string& text, unsigned mode) {
   const auto size = static_cast<ssize_t>(text.size());
   if (::fchmod(file.get(), mode) != 0
       || ::write(file.get(), text.data(), text.size()) != size
-      || ::fdatasync(file.get()) != 0)
+      || ::fsync(file.get()) != 0)
     return tl::unexpected(errno_failure(errno, "write " + path.string()));
   return {};
 }

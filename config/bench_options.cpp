@@ -79,7 +79,7 @@ verb_entry chain_verb() {
        number_option("tolerance",
                      "By how many percent the device may miss its bandwidth.",
                      "5", 50),
-       limit_option("20m"),
+       limit_option("20min"),
        results_option()},
     .examples = {"sudo forkfleet bench chain",
                  "sudo forkfleet bench chain --fs xfs --rounds 1"},
@@ -138,7 +138,7 @@ verb_entry pause_verb() {
                      "At least so many snapshots are restored and checked, "
                      "by more captures if need be.",
                      "200", 100000),
-       limit_option("20m"),
+       limit_option("20min"),
        results_option()},
     .examples = {"forkfleet bench pause",
                  "forkfleet bench pause --memory 256MiB --rate 100"}};
@@ -154,7 +154,7 @@ verb_entry floor_verb() {
     .options = {memory_option(),
                 rate_option("MiB that the guest dirties each second."),
                 number_option("captures", "By each way.", "15", 1000),
-                limit_option("20m"), results_option()},
+                limit_option("20min"), results_option()},
     .examples = {"forkfleet bench floor --memory 256MiB"}};
   for (auto& x : guest_options())
     result.options.push_back(std::move(x));
@@ -175,7 +175,7 @@ verb_entry soak_verb() {
                 number_option("check",
                               "So many snapshots are restored and checked.",
                               "300", 100000),
-                limit_option("40m"),
+                limit_option("40min"),
                 results_option()},
     .examples = {"forkfleet bench soak",
                  "forkfleet bench soak --check 50 --limit 10min"},
@@ -218,7 +218,7 @@ verb_entry fork_verb() {
                  .kind = value_kind::bytes,
                  .doc = "The memory of that child.",
                  .initial = "96MiB"},
-                limit_option("30m"),
+                limit_option("30min"),
                 results_option()},
     .examples = {"forkfleet bench fork",
                  "forkfleet bench fork --vms 60 --cycles 0"}};

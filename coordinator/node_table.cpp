@@ -70,8 +70,8 @@ expected<join_kind> node_table::join(const node_hello& hello, time_point now) {
   auto kind = join_kind::first;
   if (node.is_up)
     kind = hello.incarnation == known ? join_kind::again : join_kind::replaced;
-  node.has_told = node.has_told && hello.incarnation == known
-                  && hello.life == node.life;
+  node.has_told =
+    node.has_told && hello.incarnation == known && hello.life == node.life;
   node.info = info_of(hello);
   node.life = hello.life;
   node.has_left = false;

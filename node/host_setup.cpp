@@ -114,7 +114,8 @@ std::string signing_key_path(const config::fleet_file& fleet,
   if (!host.tls.key.empty()) {
     const auto beside = fs::path{host.tls.key}.parent_path() / signing_key_file;
     auto error = std::error_code{};
-    if (fs::exists(beside, error))
+    // What cannot be looked for may be there: another key is not made.
+    if (fs::exists(beside, error) || error)
       return beside.string();
   }
   return (fs::path{fleet.state} / signing_key_file).string();

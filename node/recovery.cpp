@@ -58,7 +58,8 @@ public:
     for (auto& entry : entries_) {
       if (!entry.ended)
         conclude(entry);
-      else if (entry.report.outcome)
+      else if (entry.report.outcome
+               && entry.report.outcome.code != ec::guest_stuck)
         withdraw(entry.request);
       // The fleet file may have given this host another name since.
       entry.report.host = plan_.host;
@@ -320,7 +321,8 @@ private:
   }
 
   /// The last step of a seal can fail, and taking it back can fail as well.
-  /// What was told to have failed must not be seen by anybody.
+  /// What was told to have failed must not be seen by anybody. A guest that
+  /// stays stuck fails its branch whether or not the snapshot was sealed.
   void withdraw(const branch_request& request) {
     if (!find_sealed(request))
       return;

@@ -119,7 +119,17 @@ expected<tls_context> make_server_context(const tls_material& files,
 }
 
 expected<tls_context> make_client_context(const tls_material& files) {
-  return make_context(files, context::tls_client);
+  auto made = make_context(files, context::tls_client);
+  if (!made)
+    return made;
+  // Who is refused for it may see the connection end before he hears why.
+  const auto own = facts_of(SSL_CTX_get0_certificate((*made)->native_handle()));
+  if (own.until <= std::chrono::system_clock::now())
+    return fail(ec::not_permitted,
+                files.certificate
+                  + ": the certificate has expired; issue another by "
+                    "forkfleet pki issue");
+  return made;
 }
 
 status require_host(SSL* connection, const std::string& host) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <map>
 #include <string_view>
 #include <sys/stat.h>
@@ -112,6 +113,12 @@ private:
     if (!names && !problem_)
       problem_ = names.error();
     return names.value_or(std::vector<std::string>{});
+  }
+
+  std::vector<std::string> names_in_if_there(const std::string& path) {
+    struct stat info = {};
+    const bool is_absent = ::lstat(path.c_str(), &info) != 0 && errno == ENOENT;
+    return is_absent ? std::vector<std::string>{} : names_in(path);
   }
 
   /// Adds a thing that is still there.
@@ -282,9 +289,11 @@ private:
   void look_at_cgroups() {
     const auto sandboxes = plan_.data + "/sandboxes";
     const auto prefix = cgroup_prefix_of(plan_.data);
-    for (const auto& place : cgroup_places(plan_.data))
-      for (const auto& name :
-           list_directory(place).value_or(std::vector<std::string>{})) {
+    const auto places = cgroup_places(plan_.data);
+    if (!places && !problem_)
+      problem_ = places.error();
+    for (const auto& place : places.value_or(std::vector<std::string>{}))
+      for (const auto& name : names_in_if_there(place)) {
         const auto id = sandbox_of_cgroup(name, prefix);
         if (id.empty())
           continue;

@@ -141,12 +141,14 @@ status sandbox_cgroups::note_place() {
   if (is_noted_)
     return {};
   auto places = cgroup_places(data_);
+  if (!places)
+    return tl::unexpected(places.error());
   const auto place = base_ + "/" + cgroup_parent;
-  std::erase(places, place);
-  places.insert(places.begin(), place);
-  places.resize(std::min(places.size(), places_max));
+  std::erase(*places, place);
+  places->insert(places->begin(), place);
+  places->resize(std::min(places->size(), places_max));
   std::string text;
-  for (const auto& x : places)
+  for (const auto& x : *places)
     text += x + "\n";
   auto kept = write_durably(data_ + "/" + cgroup_places_file, text);
   is_noted_ = kept.has_value();
@@ -227,9 +229,14 @@ status remove_cgroup(const std::string& path,
   return {};
 }
 
-std::vector<std::string> cgroup_places(const std::string& data) {
-  auto lines = std::istringstream{
-    read_small_file(data + "/" + cgroup_places_file).value_or("")};
+expected<std::vector<std::string>> cgroup_places(const std::string& data) {
+  const auto path = data + "/" + cgroup_places_file;
+  if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT)
+    return std::vector<std::string>{};
+  const auto text = read_small_file(path);
+  if (!text)
+    return tl::unexpected(text.error());
+  auto lines = std::istringstream{*text};
   std::vector<std::string> result;
   for (std::string line; std::getline(lines, line);)
     if (line.starts_with("/") && result.size() < places_max)

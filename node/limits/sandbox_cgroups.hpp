@@ -80,7 +80,8 @@ std::string cgroup_prefix_of(const std::string& data);
 status remove_cgroup(const std::string& path,
                      std::chrono::milliseconds patience, deadline_point until);
 
-/// The parents of a data directory's cgroups, of all its node's lives.
-std::vector<std::string> cgroup_places(const std::string& data);
+/// The parents of a data directory's cgroups, of all its node's lives; none
+/// where none were noted. An error: it is not known where cgroups are.
+expected<std::vector<std::string>> cgroup_places(const std::string& data);
 
 } // namespace forkfleet

@@ -267,6 +267,9 @@ expected<vmm_ptr> qemu_driver::shared::adopt(const start_plan& plan,
   auto link = keeper_link::connect(
     path_in(plan, keeper_socket),
     std::min(until, deadline_point{steady_clock::now() + keeper_answer_max}));
+  if (!is_complete && record->attached)
+    return fail(ec::vmm_unreachable,
+                "the process of this attached VM was never known");
   if (!is_complete) {
     const auto started = link ? expected<process_id>{link->identity().vmm}
                               : find_unkept(plan.directory, link.error());

@@ -153,6 +153,8 @@ private:
                                        const snapshot_manifest& manifest);
 
   status check_removable(const snapshot_tag& tag) const;
+  status check_all_read(const snapshot_tag& but) const;
+  bool claims_have(const snapshot_tag& tag) const;
   expected<std::string> hide(const snapshot_tag& tag,
                              std::optional<uint64_t> revision);
 

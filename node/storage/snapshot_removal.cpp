@@ -45,7 +45,30 @@ status disk_snapshot_store::check_removable(const snapshot_tag& tag) const {
   }
   if (holds_->is_held(tag))
     return fail(ec::node_busy, tag.value + " is being read");
+  return check_all_read(tag);
+}
+
+/// What a snapshot that could not be read needs is not known. Such a one may
+/// always be removed itself.
+status disk_snapshot_store::check_all_read(const snapshot_tag& but) const {
+  if (table_.find(but) == nullptr)
+    return {};
+  const auto names = list_directory(data_->snapshots());
+  if (!names)
+    return tl::unexpected<failure>(names.error());
+  for (const auto& name : *names)
+    if (name != but.value && is_valid(snapshot_tag{name})
+        && table_.find({name}) == nullptr && !claims_have(snapshot_tag{name}))
+      return fail(ec::node_busy,
+                  "snapshot " + name
+                    + " cannot be read, and may need this one; look at "
+                    + directory_of({name}) + ", then remove that first");
   return {};
+}
+
+bool disk_snapshot_store::claims_have(const snapshot_tag& tag) const {
+  return std::ranges::any_of(
+    claims_, [&tag](const auto& item) { return item.second.tag == tag; });
 }
 
 expected<std::string>

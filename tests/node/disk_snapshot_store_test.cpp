@@ -241,6 +241,26 @@ TEST_CASE_METHOD(store_fixture,
   CHECK(world.branch("op-3", "snap-1"));
 }
 
+TEST_CASE_METHOD(store_fixture,
+                 "while a snapshot cannot be read, what it may need stays",
+                 "[storage][store][safety]") {
+  REQUIRE(world.branch("op-1", "snap-1"));
+  REQUIRE(world.branch("op-2", "snap-2"));
+  REQUIRE(world.branch("op-3", "snap-3"));
+  damage(sealed_file("snap-2", manifest_file), 30);
+  damage(sealed_file("snap-3", manifest_file), 30);
+  world.restart();
+  const auto refused = world->remove({"snap-1"});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ec::node_busy);
+  CHECK_THAT(refused.error().message,
+             Catch::Contains("snapshot snap-2 cannot be read"));
+  CHECK(world->remove({"snap-2"}));
+  CHECK_FALSE(world->remove({"snap-1"}));
+  CHECK(world->remove({"snap-3"}));
+  CHECK(world->remove({"snap-1"}));
+}
+
 TEST_CASE_METHOD(store_fixture, "recover clears what an earlier life left",
                  "[storage][store]") {
   REQUIRE(world.stage("op-1", "snap-1"));

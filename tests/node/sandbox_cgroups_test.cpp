@@ -141,6 +141,18 @@ TEST_CASE("places of earlier lives are remembered", "[node][sandbox_cgroups]") {
                                     "/old/forkfleet"});
 }
 
+TEST_CASE("places that cannot be read are not forgotten",
+          "[node][sandbox_cgroups][safety]") {
+  const scratch_directory place;
+  CHECK(cgroup_places(place.path())->empty());
+  std::filesystem::create_directory(place.path() + "/cgroups");
+  CHECK_FALSE(cgroup_places(place.path()));
+  sandbox_cgroups later{place.path() + "/new", place.path(),
+                        enforcement::best_effort};
+  CHECK_FALSE(later.make({"s"}, {.pids = 20}));
+  CHECK(std::filesystem::is_directory(place.path() + "/cgroups"));
+}
+
 TEST_CASE("a cgroup is removed with what runs in it",
           "[node][sandbox_cgroups][safety]") {
   if (!has_cgroups())

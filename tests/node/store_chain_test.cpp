@@ -263,7 +263,10 @@ TEST_CASE_METHOD(chain_fixture, "a diff whose base is gone is not listed",
     world.restart();
     REQUIRE(world.branch("op-9", "base", 9));
     world.restart();
-    REQUIRE(world->remove({"base"}));
+    // As long as diffs are not read, what they may need stays.
+    CHECK_FALSE(world->remove({"base"}));
+    std::filesystem::remove_all(world.path() + "/snapshots/base");
+    world.restart();
   }
   CHECK(world.tags().empty());
   CHECK(world->problems().size() == 2);
