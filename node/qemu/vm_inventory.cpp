@@ -128,6 +128,10 @@ constexpr auto table = std::to_array<inventory_entry>({
    "has the host's kernel write memory by itself",
    {}},
   {host_device, "*", all, {}, {}},
+  {netdev, "vhost-user*", 0, "shares memory with another process", leave_out},
+  {netdev, "vhost-vdpa*", 0, "is hardware that writes memory by itself",
+   leave_out},
+  {netdev, "*", all, {}, {}},
 });
 
 } // namespace rows
@@ -153,6 +157,8 @@ std::string_view called(vm_part part) {
       return "its block node";
     case vm_part::host_device:
       return "its open file";
+    case vm_part::netdev:
+      return "its network backend";
   }
   return "its";
 }
@@ -177,6 +183,8 @@ public:
     nodes();
     for (const auto& path : facts_.host_devices)
       take(vm_part::host_device, path, path);
+    for (const auto& type : facts_.netdevs)
+      take(vm_part::netdev, type, type);
     return std::move(result_);
   }
 
@@ -342,12 +350,21 @@ std::string undescribed_option(std::span<const std::string> arguments,
 }
 
 std::string argument_obstacle(std::span<const std::string> arguments) {
-  for (const auto& type : devices_of_arguments(arguments)) {
-    const auto& entry = entry_of(vm_part::device, type);
-    if (entry.by == 0)
-      return fmt::format("{} {} {}; {}", called(vm_part::device), type,
-                         entry.why, entry.remedy);
-  }
+  const auto obstacle = [](vm_part part, const std::string& type) {
+    const auto& entry = entry_of(part, type);
+    return entry.by != 0 ? std::string{}
+                         : fmt::format("{} {} {}; {}", called(part), type,
+                                       entry.why, entry.remedy);
+  };
+  for (const auto& type : devices_of_arguments(arguments))
+    if (auto why = obstacle(vm_part::device, type); !why.empty())
+      return why;
+  for (std::size_t i = 1; i < arguments.size(); ++i)
+    if (arguments[i - 1] == "-netdev" || arguments[i - 1] == "--netdev") {
+      const auto type = arguments[i].substr(0, arguments[i].find(','));
+      if (auto why = obstacle(vm_part::netdev, type); !why.empty())
+        return why;
+    }
   return {};
 }
 

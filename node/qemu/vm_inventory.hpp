@@ -22,6 +22,7 @@ enum class vm_part : uint8_t {
   ram_block,    // memory beside the guest's main memory, by its name
   block_driver, // a block node, by its driver
   host_device,  // what QEMU has open, by its path
+  netdev,       // what a network device is connected by, by its type
 };
 
 /// Methods, one bit for each method_kind.
@@ -82,6 +83,7 @@ struct vm_facts {
   std::vector<found_node> nodes = {};
   std::vector<found_backend> backends = {};
   std::vector<std::string> host_devices = {};
+  std::vector<std::string> netdevs = {};  // types, such as tap
   std::vector<std::string> blockers = {}; // why QEMU cannot migrate it
   std::string undescribed = {}; // what its command line has that no child has
 };

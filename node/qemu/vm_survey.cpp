@@ -34,9 +34,10 @@ public:
     : qmp_{qmp}, plan_{plan}, until_{until} {}
 
   expected<survey> run() {
-    for (const auto step : {&surveyor::ask_memory, &surveyor::ask_devices,
-                            &surveyor::ask_nodes, &surveyor::ask_backends,
-                            &surveyor::ask_blockers, &surveyor::look_at_files})
+    for (const auto step :
+         {&surveyor::ask_memory, &surveyor::ask_devices, &surveyor::ask_netdevs,
+          &surveyor::ask_nodes, &surveyor::ask_backends,
+          &surveyor::ask_blockers, &surveyor::look_at_files})
       if (auto done = (this->*step)(); !done)
         return tl::unexpected(done.error());
     return std::move(result_);
@@ -101,6 +102,17 @@ private:
         facts_.devices.push_back(std::move(found));
       }
     }
+    return {};
+  }
+
+  status ask_netdevs() {
+    const auto text = ask_monitor("info network");
+    if (!text)
+      return tl::unexpected(text.error());
+    auto types = parse_netdevs(*text);
+    if (!types)
+      return tl::unexpected(types.error());
+    facts_.netdevs = std::move(*types);
     return {};
   }
 
@@ -216,6 +228,30 @@ expected<std::vector<std::string>> parse_ram_blocks(std::string_view text) {
   }
   if (!has_head || result.empty())
     return fail(ec::vmm_refused, "QEMU does not tell its memory blocks");
+  return result;
+}
+
+expected<std::vector<std::string>> parse_netdevs(std::string_view text) {
+  auto lines = std::istringstream{std::string{text}};
+  auto result = std::vector<std::string>{};
+  for (auto line = std::string{}; std::getline(lines, line);) {
+    if (line.find_first_not_of(" \t\r") == std::string::npos)
+      continue;
+    constexpr std::string_view mark = ",type=";
+    const auto at = line.find(mark);
+    // Headings, a hub's ports without a peer, and filters, which change packets
+    // and no memory.
+    if (at == std::string::npos
+        && (line.starts_with("hub ") || line.starts_with("filters:")
+            || line.starts_with("  - ") || line.starts_with(" \\ ")))
+      continue;
+    if (at == std::string::npos)
+      return fail(ec::vmm_refused, "QEMU's network backends: " + line);
+    const auto begin = at + mark.size();
+    auto type = line.substr(begin, line.find_first_of(",\r", begin) - begin);
+    if (type != "nic")
+      result.push_back(std::move(type));
+  }
   return result;
 }
 

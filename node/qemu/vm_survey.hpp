@@ -37,6 +37,10 @@ expected<survey> survey_vm(qmp_client& qmp, const survey_plan& plan,
 /// not such a text.
 expected<std::vector<std::string>> parse_ram_blocks(std::string_view text);
 
+/// The types of network backends in the text of `info network`, NICs left
+/// out. vmm_refused: the text is not understood.
+expected<std::vector<std::string>> parse_netdevs(std::string_view text);
+
 /// The address in QEMU's text about a guest address; 0 when there is none.
 uint64_t parse_host_address(std::string_view text);
 

@@ -318,3 +318,17 @@ TEST_CASE_METHOD(upkeep_fixture, "snapshots of two hosts are not compared",
   ask<compare_report>(compare_request{.tag = {"old"}, .other = {"old"}});
   CHECK(scripts["h1"]->comparisons.size() == 1);
 }
+
+TEST_CASE_METHOD(upkeep_fixture,
+                 "a comparison that finds nothing forgets no snapshot",
+                 "[coordinator][upkeep][safety]") {
+  join("h1", 2, {.snapshots = {{.tag = {"old"}}, {.tag = {"new"}}}});
+  const auto compared =
+    ask<compare_report>(compare_request{.tag = {"old"}, .other = {"new"}});
+  REQUIRE(scripts["h1"]->comparisons.size() == 1);
+  deliver("h1", scripts["h1"]->comparisons[0].promise,
+          to_caf_error(ec::unknown_snapshot, "new"));
+  CHECK(code_of(compared) == ec::unknown_snapshot);
+  CHECK(ask<snapshot_list>(snapshots_request{})->value()->snapshots.size()
+        == 2);
+}

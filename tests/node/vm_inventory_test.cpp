@@ -50,6 +50,9 @@ vm_facts with(vm_facts facts, vm_part part, const std::string& name) {
       break;
     case vm_part::host_device:
       facts.host_devices.push_back(name);
+      break;
+    case vm_part::netdev:
+      facts.netdevs.push_back(name);
   }
   return facts;
 }
@@ -114,6 +117,9 @@ TEST_CASE("who writes memory by itself is not tracked",
   for (const auto* name : {"vhost-scsi-pci", "vhost-vsock-pci"})
     CHECK(by(vm_part::device, name) == standing);
   CHECK(by(vm_part::host_device, "/dev/vhost-net") == standing);
+  for (const auto* name : {"vhost-user", "vhost-vdpa"})
+    CHECK(by(vm_part::netdev, name) == 0);
+  CHECK(by(vm_part::netdev, "tap") == every);
   CHECK(by(vm_part::device, "virtserialport")
         == methods(tracked, background, stopped_send));
   CHECK(by(vm_part::device, "pc-dimm") == methods(background, stopped_send));

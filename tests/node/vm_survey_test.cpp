@@ -29,6 +29,23 @@ TEST_CASE("a text that is not understood is not a VM without blocks",
   CHECK(blocks.error().code == ec::vmm_refused);
 }
 
+TEST_CASE("QEMU's text about network backends is read",
+          "[node][qemu][survey][safety]") {
+  CHECK(parse_netdevs("")->empty());
+  const auto types = parse_netdevs(
+    "virtio-net-pci.0: index=0,type=nic,model=virtio-net-pci,macaddr=52:54\r\n"
+    " \\ lan: index=0,type=vhost-user,vhost-user0 to wan\r\n"
+    "filters:\r\n"
+    "  - dump: type=filter-dump,netdev=lan\r\n"
+    "hub 0\r\n"
+    " \\ port\r\n"
+    "other: index=0,type=user\r\n");
+  REQUIRE(types);
+  CHECK(*types == std::vector<std::string>{"vhost-user", "user"});
+  CHECK(parse_netdevs("unknown command: 'info network'\r\n").error().code
+        == ec::vmm_refused);
+}
+
 TEST_CASE("QEMU tells where guest memory is", "[node][qemu][survey]") {
   CHECK(parse_host_address(
           "Host virtual address for 0x0 (mem) is 0x7f41c7e00000\r\n")
