@@ -130,6 +130,8 @@ TEST_CASE_METHOD(running_fleet, "whatever bytes come, the coordinator serves",
     program_run{{program_path("port_abuse"), reach().coordinator.socket, "0"},
                 log_of("abuse")};
   const int status = abuse.wait(std::chrono::seconds{120});
+  auto said = std::ifstream{log_of("abuse")};
+  INFO((std::string{std::istreambuf_iterator<char>{said}, {}}));
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 0);
   const auto after = branch(request("op-1"));

@@ -103,7 +103,10 @@ struct end_fixture : vm_fixture {
     const auto snapshot = branch(*vm, branch_mode::full, "end");
     const auto child = restore(snapshot, "child");
     CHECK_THAT(end_of(*vm), Catch::Contains(x.told));
-    CHECK_THAT(end_of(*child), Catch::Contains(x.told));
+    const auto told = end_of(*child);
+    INFO(read_small_file(home() + "/child/" + qemu::console_file)
+           .value_or("no console"));
+    CHECK_THAT(told, Catch::Contains(x.told));
   }
 };
 
