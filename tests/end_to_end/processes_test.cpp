@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real programs on loopback with simulated VMs: join, branch, die, rejoin.
 #include <csignal>
+#include <fstream>
+#include <iterator>
 #include <sys/wait.h>
 
 #include <catch2/catch.hpp>
