@@ -12,8 +12,11 @@
 
 namespace forkfleet {
 
-/// How long a refused peer has to read its answer. It keeps its place so long.
+/// How long a refused peer has to read its answer, without a place.
 inline constexpr std::chrono::milliseconds farewell_limit{1000};
+
+/// So many peers at a time are told; who is refused beyond is not.
+inline constexpr std::size_t farewells_max = 8;
 
 /// Why a peer is refused for `fault`, in words that it may be shown; of bounded
 /// length. `identity` is the name that its certificate or its door gives it.

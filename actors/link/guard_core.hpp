@@ -72,6 +72,7 @@ struct guard_core {
   access_list denied;
   subject_book subjects;
   places rooms{limits};
+  std::size_t farewells = 0; // peers that are told why they were refused
 
   /// Counts a connection's end and logs a refusal.
   void note_ending(ending how, const std::string& peer,

@@ -377,6 +377,7 @@ void session::close(ending how, failure why) {
     core_.subjects.leave(check_->peer_node());
   }
   core_.note_ending(how, net_->peer(), identity_, why);
+  place_ = place{};
   // The reason is told before CAF can see the end. The events are let go,
   // because they hold whoever waits for them.
   const auto then = std::exchange(events_, {});
@@ -384,17 +385,15 @@ void session::close(ending how, failure why) {
     then.closed(why);
   auto error = error_code{};
   caf_.close(error);
-  if (farewell_.empty())
-    return end_stream();
-  in_limit_.arm(farewell_limit,
-                [self = shared_from_this()] { self->end_stream(); });
+  if (farewell_.empty() || core_.farewells == farewells_max)
+    return farewell_.clear(), net_->close();
+  ++core_.farewells;
+  in_limit_.arm(farewell_limit, [self = shared_from_this()] {
+    --self->core_.farewells;
+    self->net_->close();
+  });
   if (!outward_.is_busy())
     say_farewell();
-}
-
-void session::end_stream() {
-  place_ = place{};
-  net_->close();
 }
 
 } // namespace forkfleet

@@ -97,7 +97,6 @@ private:
   /// Ends it, and tells a program that we serve why: once, and for a request.
   void refuse(frame_fault fault);
   void say_farewell();
-  void end_stream();
   void lost(const error_code& x);
   void time_out(const char* what);
 
