@@ -90,6 +90,12 @@ struct end_fixture : vm_fixture {
         ::poll(nullptr, 0, 50);
     return vm.trouble();
   }
+  void check_told(vmm& vm, const std::string& name, const std::string& told) {
+    const auto end = end_of(vm);
+    INFO(read_small_file(home() + "/" + name + "/" + qemu::console_file)
+           .value_or("no console"));
+    CHECK_THAT(end, Catch::Contains(told));
+  }
   /// Source and child alike.
   void check_end(const guest_end& x) {
     CAPTURE(x.machine, x.words);
@@ -102,11 +108,8 @@ struct end_fixture : vm_fixture {
     REQUIRE(is_ready(plan));
     const auto snapshot = branch(*vm, branch_mode::full, "end");
     const auto child = restore(snapshot, "child");
-    CHECK_THAT(end_of(*vm), Catch::Contains(x.told));
-    const auto told = end_of(*child);
-    INFO(read_small_file(home() + "/child/" + qemu::console_file)
-           .value_or("no console"));
-    CHECK_THAT(told, Catch::Contains(x.told));
+    check_told(*vm, "source", x.told);
+    check_told(*child, "child", x.told);
   }
 };
 
