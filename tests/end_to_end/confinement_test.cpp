@@ -125,8 +125,10 @@ TEST_CASE("a guest that prints for ever does not fill the disk",
   fleet.run({"restore", "loud", "--name", "kid", "--wait", "started"});
   fleet.check_ring("kid");
   // One that died would take the VM of a test with it.
-  ::kill(keeper_of("kid"), SIGSTOP);
+  const auto keeper = keeper_of("kid");
+  ::kill(keeper, SIGSTOP);
   fleet.check_ring("kid");
+  ::kill(keeper, SIGCONT);
 }
 
 TEST_CASE("a host without nf_tables runs all that needs none",
