@@ -104,7 +104,6 @@ void remove_surroundings(const sandbox_record& record,
   note("network.left", networks.remove(record.network));
 }
 
-/// The disk's part of the services, with what recovery found.
 /// Where the fleet's signing key lies on this host.
 std::string signing_key_path(const config::fleet_file& fleet,
                              const config::host_section& host) {
@@ -131,6 +130,7 @@ expected<signing_key_ptr> signing_key_of(const config::fleet_file& fleet,
   return signing_key::load_or_make(path);
 }
 
+/// The disk's part of the services, with what recovery found.
 status fill_storage(node_services& services, const data_directory_ptr& data,
                     const host_options& options, const store_options& how) {
   auto store = disk_snapshot_store::open_in(data, options.host, how);

@@ -19,6 +19,15 @@ bool may_run(const managed_sandbox& managed) {
   return managed.handle || managed.info.state != sandbox_state::gone;
 }
 
+/// Why any snapshot may be in use; empty when all records were read.
+std::string unread_user(node_pointer self) {
+  for (const auto& [place, lost] : self->state.watch.lost)
+    if (lost.is_unread)
+      return "the record of sandbox " + place.value
+             + " cannot be read, and it may run on it";
+  return {};
+}
+
 /// What children run on, with the name of one.
 snapshot_users users_of(node_pointer self) {
   auto result = snapshot_users{};
@@ -30,11 +39,9 @@ snapshot_users users_of(node_pointer self) {
   for (const auto& [tag, info] : self->state.snapshots)
     if (self->state.services.store->has_unread_words(tag))
       result.emplace(tag, "its labels cannot be read, and may keep it");
-  for (const auto& [place, lost] : self->state.watch.lost)
-    if (lost.is_unread)
-      for (const auto& [tag, info] : self->state.snapshots)
-        result.emplace(tag, "the record of sandbox " + place.value
-                              + " cannot be read, and it may run on it");
+  if (const auto why = unread_user(self); !why.empty())
+    for (const auto& [tag, info] : self->state.snapshots)
+      result.emplace(tag, why);
   return result;
 }
 
@@ -118,12 +125,9 @@ caf::result<done> on_remove(node_pointer self, const remove_request& request) {
       return to_caf_error(ec::invalid_request, id.value + " runs on "
                                                  + request.tag.value
                                                  + "; stop it first");
-  for (const auto& [place, lost] : st.watch.lost)
-    if (lost.is_unread)
-      return to_caf_error(
-        ec::node_busy, "the record of sandbox " + place.value
-                         + " cannot be read, and it may run on "
-                         + request.tag.value + "; mend or remove that first");
+  if (const auto why = unread_user(self); !why.empty())
+    return to_caf_error(ec::node_busy, request.tag.value + ": " + why
+                                         + "; mend or remove that first");
   // A VM that is being started from it is nobody's yet.
   for (const auto& [operation, run] : st.switches.running)
     if (run->record.parent == request.tag)

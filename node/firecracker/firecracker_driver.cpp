@@ -239,7 +239,8 @@ expected<vmm_ptr> firecracker_driver::adopt(const start_plan& plan,
     plan.directory + "/" + qemu::keeper_socket, until);
   if (record->pid == 0 && record->attached)
     return fail(ec::vmm_unreachable,
-                "the process of this attached VM was never known");
+                "the process of this attached VM was never known; stop the "
+                "sandbox, and attach to the VM again");
   if (record->pid == 0) {
     // Half a VM is of no use: nobody knows which of its parts it has.
     if (auto cleared = clear(plan.directory, until); !cleared)

@@ -74,13 +74,13 @@ bool has_suffix(std::string_view name, std::string_view suffix) {
   return name.size() > suffix.size() && name.ends_with(suffix);
 }
 
-/// One look; notes the first folder that cannot be listed.
 /// Whose network namespace it is, by a record.
 struct space_owner {
   std::string name = {};
   microseconds since{0};
 };
 
+/// One look; notes the first folder that cannot be listed.
 class host_look {
 public:
   explicit host_look(const look_plan& plan) : plan_{plan} {}

@@ -269,7 +269,8 @@ expected<vmm_ptr> qemu_driver::shared::adopt(const start_plan& plan,
     std::min(until, deadline_point{steady_clock::now() + keeper_answer_max}));
   if (!is_complete && record->attached)
     return fail(ec::vmm_unreachable,
-                "the process of this attached VM was never known");
+                "the process of this attached VM was never known; stop the "
+                "sandbox, and attach to the VM again");
   if (!is_complete) {
     const auto started = link ? expected<process_id>{link->identity().vmm}
                               : find_unkept(plan.directory, link.error());

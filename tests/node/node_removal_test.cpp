@@ -114,6 +114,24 @@ TEST_CASE_METHOD(removal_fixture, "what a child runs on is kept till it ends",
   CHECK_FALSE(has("op-1"));
 }
 
+TEST_CASE_METHOD(removal_fixture,
+                 "while a sandbox's record cannot be read no snapshot goes",
+                 "[node][node_removal][safety]") {
+  sealed("op-1", {"k=v"});
+  w.advance(10ms);
+  sealed("op-2", {"k=v"});
+  state().watch.lost[{"lost"}] = {.is_unread = true};
+  w.advance(5s);
+  CHECK(has("op-1"));
+  const auto refused = ask<done>(remove_request{{"op-1"}, script->epoch});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ec::node_busy);
+  CHECK_THAT(refused.error().message, Catch::Contains("sandbox lost"));
+  state().watch.lost.clear();
+  w.advance(3s);
+  CHECK_FALSE(has("op-1"));
+}
+
 TEST_CASE_METHOD(removal_fixture, "nobody begins to need what is being removed",
                  "[node][node_removal][safety]") {
   sealed("op-1", {"k=v"});

@@ -11,6 +11,7 @@
 #include "node/qemu/guest_status.hpp"
 #include "node/qemu/host_facts.hpp"
 #include "node/qemu/machine.hpp"
+#include "node/qemu/vm_record.hpp"
 #include "tests/support/foreign_vm.hpp"
 
 using namespace forkfleet;
@@ -96,6 +97,26 @@ TEST_CASE_METHOD(vm_fixture,
   CHECK(drained->method == "stopped-send");
   check_guest(*restore(files, "child"));
   foreign.wait_until_up();
+}
+
+TEST_CASE_METHOD(vm_fixture,
+                 "an attached VM whose process was never known is not gone",
+                 "[node][qemu][vm][safety]") {
+  if (!can_run())
+    return;
+  const auto foreign = foreign_vm{*this};
+  foreign.wait_until_up();
+  const auto plan = foreign.plan(*this, true);
+  auto vm = start(plan);
+  auto record = load_vm_record(plan.directory);
+  REQUIRE(record);
+  forget(vm);
+  record->pid = 0;
+  REQUIRE(save(*record, plan.directory));
+  const auto found = driver().adopt(plan, soon());
+  REQUIRE_FALSE(found);
+  CHECK(found.error().code == ec::vmm_unreachable);
+  CHECK(load_vm_record(plan.directory));
 }
 
 TEST_CASE_METHOD(vm_fixture, "a socket where no QEMU answers is named",
