@@ -56,3 +56,11 @@ TEST_CASE("a request at fault is known, and nothing else is answered",
     CHECK_FALSE(node.check.request_at_fault());
   }
 }
+
+TEST_CASE("who dials answers no request that is at fault",
+          "[actors][farewell][safety]") {
+  test::dialled_fixture dialled;
+  dialled.send(test::server_handshake(test::peer));
+  CHECK(dialled.send(test::hello("h2")) != frame_fault::none);
+  CHECK_FALSE(dialled.check.request_at_fault());
+}
