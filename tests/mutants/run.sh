@@ -100,7 +100,7 @@ build_target() {
 # 4: it did not end.
 run_filter() {
   local outcome=0 log=$tree/test.log
-  (cd "$tree" && timeout -k 10 "$test_limit" "build/dev/bin/$1" "$2") \
+  (cd "$tree" && timeout -k 10 "$test_limit" "build/dev/bin/$1" --abort "$2") \
     >"$log" 2>&1 || outcome=$?
   if grep -q 'No test cases matched\|No tests ran' "$log"; then return 2; fi
   if ((outcome == 124 || outcome == 137)); then return 4; fi
