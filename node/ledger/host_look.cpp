@@ -35,39 +35,24 @@ struct path_facts {
   bool is_there = false;
   bool is_directory = false;
   uid_t owner = 0;
-  uint64_t device = 0;
-  uint64_t inode = 0;
+  file_identity identity = {};
   uint64_t bytes = 0;
   microseconds since{0};
 };
 
 path_facts look_at(const std::string& path) {
   struct stat info = {};
-  if (::lstat(path.c_str(), &info) != 0)
+  const auto found = identify(path).value_or(std::nullopt);
+  if (!found || ::lstat(path.c_str(), &info) != 0)
     return {};
   const auto seconds = std::chrono::seconds{info.st_ctim.tv_sec};
   const auto rest = std::chrono::nanoseconds{info.st_ctim.tv_nsec};
   return {.is_there = true,
           .is_directory = S_ISDIR(info.st_mode),
           .owner = info.st_uid,
-          .device = info.st_dev,
-          .inode = info.st_ino,
+          .identity = *found,
           .bytes = static_cast<uint64_t>(info.st_blocks) * 512,
           .since = seconds + std::chrono::duration_cast<microseconds>(rest)};
-}
-
-/// What a tree takes, and when anything in it last changed.
-path_facts look_at_tree(const std::string& path, int depth = 0) {
-  auto result = look_at(path);
-  if (!result.is_directory || depth >= depth_max)
-    return result;
-  for (const auto& name :
-       list_directory(path).value_or(std::vector<std::string>{})) {
-    const auto part = look_at_tree(path + "/" + name, depth + 1);
-    result.bytes += part.bytes;
-    result.since = std::max(result.since, part.since);
-  }
-  return result;
 }
 
 bool has_suffix(std::string_view name, std::string_view suffix) {
@@ -116,9 +101,23 @@ private:
   }
 
   std::vector<std::string> names_in_if_there(const std::string& path) {
-    struct stat info = {};
-    const bool is_absent = ::lstat(path.c_str(), &info) != 0 && errno == ENOENT;
-    return is_absent ? std::vector<std::string>{} : names_in(path);
+    auto names = list_directory(path);
+    if (!names && look_for(path) != presence::absent && !problem_)
+      problem_ = names.error();
+    return names.value_or(std::vector<std::string>{});
+  }
+
+  /// What a tree takes, and when anything in it last changed.
+  path_facts look_at_tree(const std::string& path, int depth = 0) {
+    auto result = look_at(path);
+    if (!result.is_directory || depth >= depth_max)
+      return result;
+    for (const auto& name : names_in_if_there(path)) {
+      const auto part = look_at_tree(path + "/" + name, depth + 1);
+      result.bytes += part.bytes;
+      result.since = std::max(result.since, part.since);
+    }
+    return result;
   }
 
   /// Adds a thing that is still there.
@@ -127,8 +126,7 @@ private:
       return nullptr;
     thing.bytes = facts.bytes;
     thing.since = facts.since;
-    thing.device = facts.device;
-    thing.inode = facts.inode;
+    thing.identity = facts.identity;
     return &result_.emplace_back(std::move(thing));
   }
 
@@ -169,7 +167,7 @@ private:
   /// Whose they are, by the records; a damaged one may be of any.
   void judge_networks(const std::vector<network_thing>& seen) {
     for (const auto& x : seen) {
-      if (!is_there(x))
+      if (look_for(x) == presence::absent)
         continue;
       const auto found = spaces_.find(x.space);
       const bool has_record = found != spaces_.end();
@@ -183,7 +181,7 @@ private:
          .damage = has_record ? std::string{} : damage_,
          .has_record = has_record,
          .since = owner.since,
-         .inode = x.number});
+         .identity = x.identity});
     }
   }
 
@@ -265,8 +263,7 @@ private:
 
   void look_at_captures() {
     const auto sandboxes = plan_.data + "/sandboxes";
-    for (const auto& name : list_directory(plan_.fast_directory)
-                              .value_or(std::vector<std::string>{})) {
+    for (const auto& name : names_in_if_there(plan_.fast_directory)) {
       const auto path = plan_.fast_directory + "/" + name;
       if (!name.starts_with(firecracker::fast_prefix))
         continue;

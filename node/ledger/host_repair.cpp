@@ -2,7 +2,6 @@
 #include "node/ledger/host_repair.hpp"
 
 #include <chrono>
-#include <sys/stat.h>
 
 #include "node/limits/sandbox_cgroups.hpp"
 #include "node/network/sandbox_networks.hpp"
@@ -29,13 +28,15 @@ std::string end_orphan(const ledger_thing& x) {
 
 std::string remove_orphan(const ledger_thing& x) {
   if (x.kind == ledger_kind::network) {
-    const auto gone = remove_network_thing(x.where, x.inode);
+    const auto gone = remove_network_thing(x.where, x.identity);
     return gone ? "removed" : "left: " + to_string(gone.error());
   }
-  struct stat info = {};
-  if (::lstat(x.where.c_str(), &info) != 0)
+  const auto now = identify(x.where);
+  if (!now)
+    return "left: " + to_string(now.error());
+  if (!*now)
     return "is gone";
-  if (info.st_dev != x.device || info.st_ino != x.inode)
+  if (**now != x.identity)
     return "left: another one took its place";
   if (x.kind == ledger_kind::cgroup) {
     const auto gone =

@@ -9,6 +9,7 @@
 
 #include "actors/fsck_protocol.hpp"
 #include "node/qemu/process.hpp"
+#include "node/storage/file_identity.hpp"
 
 namespace forkfleet {
 
@@ -31,8 +32,7 @@ struct ledger_thing {
   microseconds since{0}; // Unix time
   qemu::process_id process = {};
   /// Which file it was, so that no other is removed in its place.
-  uint64_t device = 0;
-  uint64_t inode = 0;
+  file_identity identity = {};
 
   friend bool operator==(const ledger_thing&, const ledger_thing&) = default;
 };

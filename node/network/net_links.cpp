@@ -77,10 +77,12 @@ status with_link(const std::string& name, Change change) {
   const auto socket = open_socket();
   if (!socket)
     return tl::unexpected(socket.error());
-  const auto number = link_number(name);
-  if (number == 0)
+  const auto number = find_link(name);
+  if (!number)
+    return tl::unexpected(number.error());
+  if (*number == 0)
     return fail(ec::io_failed, "no link is called " + name);
-  return change(socket->get(), static_cast<int>(number));
+  return change(socket->get(), static_cast<int>(*number));
 }
 
 status add_address(nl_sock* socket, int number, const std::string& text) {
@@ -113,12 +115,11 @@ status set_up(nl_sock* socket, int number) {
 
 } // namespace
 
-bool has_link(const std::string& name) {
-  return link_number(name) != 0;
-}
-
-unsigned link_number(const std::string& name) {
-  return ::if_nametoindex(name.c_str());
+expected<unsigned> find_link(const std::string& name) {
+  const auto number = ::if_nametoindex(name.c_str());
+  if (number == 0 && errno != ENODEV)
+    return tl::unexpected(errno_failure(errno, "the link " + name));
+  return number;
 }
 
 expected<std::vector<std::string>> link_names() {
@@ -176,10 +177,11 @@ status make_tap(const std::string& name) {
   request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
   name.copy(request.ifr_name, IFNAMSIZ - 1);
   if (::ioctl(device.get(), TUNSETIFF, &request) != 0) {
+    const int error = errno;
     // A VM has it open.
-    if (errno == EBUSY && has_link(name))
+    if (error == EBUSY && find_link(name).value_or(0) != 0)
       return {};
-    return tl::unexpected(errno_failure(errno, "making the tap " + name));
+    return tl::unexpected(errno_failure(error, "making the tap " + name));
   }
   if (::ioctl(device.get(), TUNSETPERSIST, 1) != 0)
     return tl::unexpected(errno_failure(errno, "keeping the tap " + name));
@@ -248,7 +250,10 @@ status set_default_route(const std::string& gateway, const std::string& link) {
 }
 
 status remove_link(const std::string& name) {
-  if (!has_link(name))
+  const auto found = find_link(name);
+  if (!found)
+    return tl::unexpected(found.error());
+  if (*found == 0)
     return {};
   return with_link(name, [&](nl_sock* socket, int number) -> status {
     const auto link = link_ptr{rtnl_link_alloc()};

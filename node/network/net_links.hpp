@@ -18,11 +18,9 @@ struct link_address {
   std::string address = {};
 };
 
-bool has_link(const std::string& name);
-
-/// The kernel's number of a link, which no later one of its name has; 0: it
-/// is not there.
-unsigned link_number(const std::string& name);
+/// The kernel's number of a link, which no later one of its name has; 0: no
+/// link has this name.
+expected<unsigned> find_link(const std::string& name);
 
 /// The names of all links.
 expected<std::vector<std::string>> link_names();

@@ -6,7 +6,6 @@
 #include <climits>
 #include <cstdlib>
 #include <string_view>
-#include <sys/stat.h>
 
 #include <fmt/format.h>
 
@@ -71,29 +70,37 @@ status fill_space(const sandbox_network& x) {
 
 /// A link to an earlier namespace of this name ends with that, some day.
 status join_space(const sandbox_network& x) {
-  const auto is_within = run_in_space(x.space, []() -> status {
-    return has_link(inner_name) ? status{} : fail(ec::io_failed, inner_name);
+  auto is_within = false;
+  const auto looked = run_in_space(x.space, [&is_within]() -> status {
+    const auto inner = find_link(inner_name);
+    is_within = inner.value_or(0) != 0;
+    return inner ? status{} : tl::unexpected(inner.error());
   });
-  if (is_within && has_link(x.space))
+  if (!looked)
+    return looked;
+  const auto outer = find_link(x.space);
+  if (!outer)
+    return tl::unexpected(outer.error());
+  if (is_within && *outer != 0)
     return {};
   if (auto removed = remove_link(x.space); !removed)
     return removed;
   return make_pair(x.space, inner_name, space_path(x.space));
 }
 
-constexpr uint64_t gone_number = UINT64_MAX;
-constexpr uint64_t table_number = 0;
-
-/// What tells it from a later one of its name.
-uint64_t number_of(const std::string& where) {
+/// What tells it from a later one of its name; none: nothing has it.
+expected<std::optional<file_identity>>
+identify_thing(const std::string& where) {
   if (where.starts_with(table_word))
-    return table_number;
-  if (where.starts_with(link_word)) {
-    const auto number = link_number(where.substr(link_word.size()));
-    return number == 0 ? gone_number : number;
-  }
-  struct stat info = {};
-  return ::stat(where.c_str(), &info) == 0 ? info.st_ino : gone_number;
+    return file_identity{};
+  if (!where.starts_with(link_word))
+    return identify(where);
+  const auto number = find_link(where.substr(link_word.size()));
+  if (!number)
+    return tl::unexpected(number.error());
+  if (*number == 0)
+    return std::nullopt;
+  return file_identity{.inode = *number};
 }
 
 /// One of a sandbox that was started since would lose its way out.
@@ -279,38 +286,57 @@ status sandbox_networks::remove(const sandbox_network& x) {
 expected<std::vector<network_thing>> look_at_networks(const std::string& data) {
   const auto prefix = network_prefix(real_path(data));
   std::vector<network_thing> result;
-  const auto add = [&result](std::string where, std::string space) {
-    if (const auto number = number_of(where); number != gone_number)
-      result.push_back({std::move(where), std::move(space), number});
+  const auto add = [&result](const std::string& where,
+                             const std::string& space) -> status {
+    const auto found = identify_thing(where);
+    if (!found)
+      return tl::unexpected(found.error());
+    if (*found)
+      result.push_back({where, space, **found});
+    return {};
   };
-  for (const auto& name :
-       list_directory(spaces_directory).value_or(std::vector<std::string>{}))
-    if (name.starts_with(prefix))
-      add(space_path(name), name);
-  const auto names = link_names();
-  if (!names)
-    return tl::unexpected(names.error());
-  for (const auto& name : *names)
-    if (name.starts_with(prefix))
-      add(fmt::format("{}{}", link_word, name), name);
+  const auto add_ours = [&](const expected<std::vector<std::string>>& names,
+                            const std::string& before) -> status {
+    if (!names)
+      return tl::unexpected(names.error());
+    for (const auto& name : *names)
+      if (name.starts_with(prefix))
+        if (auto added = add(before + name, name); !added)
+          return added;
+    return {};
+  };
+  if (look_for(spaces_directory) != presence::absent)
+    if (auto seen = add_ours(list_directory(spaces_directory), space_path(""));
+        !seen)
+      return tl::unexpected(seen.error());
+  if (auto seen = add_ours(link_names(), std::string{link_word}); !seen)
+    return tl::unexpected(seen.error());
   const auto tables = rule_tables();
   // Without the right to see them, or without any, there are none of ours.
   if (!tables && tables.error().code != ec::not_permitted
       && tables.error().code != ec::unsupported)
     return tl::unexpected(tables.error());
   if (tables && std::ranges::count(*tables, prefix) > 0)
-    add(fmt::format("{}{}", table_word, prefix), {});
+    if (auto seen = add(std::string{table_word} + prefix, {}); !seen)
+      return tl::unexpected(seen.error());
   return result;
 }
 
-bool is_there(const network_thing& x) {
-  return number_of(x.where) == x.number;
+presence look_for(const network_thing& x) {
+  const auto now = identify_thing(x.where);
+  if (!now)
+    return presence::unknown;
+  return *now == x.identity ? presence::there : presence::absent;
 }
 
-status remove_network_thing(const std::string& where, uint64_t number) {
-  if (number_of(where) == gone_number)
+status remove_network_thing(const std::string& where,
+                            const file_identity& identity) {
+  const auto now = identify_thing(where);
+  if (!now)
+    return tl::unexpected(now.error());
+  if (!*now)
     return {};
-  if (number_of(where) != number)
+  if (*now != identity)
     return fail(ec::io_failed, "another one took its place");
   if (where.starts_with(table_word))
     return remove_table(where.substr(table_word.size()));

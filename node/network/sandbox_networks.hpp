@@ -12,6 +12,8 @@
 
 #include "config/fleet_file.hpp"
 #include "node/network/address_plan.hpp"
+#include "node/storage/file.hpp"
+#include "node/storage/file_identity.hpp"
 #include "node/vmm.hpp"
 
 namespace forkfleet {
@@ -70,19 +72,21 @@ private:
 
 /// What there is of all networks of a data directory, seen from outside.
 struct network_thing {
-  std::string where = {}; // a path, "link NAME" or "table NAME"
-  std::string space = {}; // empty: the host's table
-  uint64_t number = 0;    // of the very thing, where the kernel has one
+  std::string where = {};      // a path, "link NAME" or "table NAME"
+  std::string space = {};      // empty: the host's table
+  file_identity identity = {}; // of a link its number, of a table nothing
 };
 
 /// In the calling thread's namespace, and /run/netns. io_failed names what
 /// could not be looked at.
 expected<std::vector<network_thing>> look_at_networks(const std::string& data);
 
-/// Whether it is still the very thing; a table has no number.
-bool is_there(const network_thing& x);
+/// Whether it is still the very thing; unknown: its place cannot be looked at.
+presence look_for(const network_thing& x);
 
-/// Removes what is at `where` if it is still the very thing.
-status remove_network_thing(const std::string& where, uint64_t number);
+/// Removes what is at `where` if it is still the very thing; also correct
+/// when nothing is.
+status remove_network_thing(const std::string& where,
+                            const file_identity& identity);
 
 } // namespace forkfleet

@@ -8,6 +8,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "node/storage/file_identity.hpp"
 #include "tests/support/scratch.hpp"
 
 using namespace forkfleet;
@@ -41,6 +42,29 @@ TEST_CASE_METHOD(file_fixture, "remove_tree never follows a link",
   fs::create_symlink(at("outside"), at("inside"));
   REQUIRE(remove_tree(home.path(), "inside"));
   CHECK(path_exists(at("outside/kept")));
+}
+
+TEST_CASE_METHOD(file_fixture, "a later file of the name is another one",
+                 "[storage][file][safety]") {
+  fs::create_directory(at("a"));
+  const auto first = identify(at("a")).value().value();
+  put("a/file", "what is in it makes no other of it");
+  CHECK(identify(at("a")).value() == first);
+  for (int i = 0; i < 20; ++i) {
+    fs::remove_all(at("a"));
+    fs::create_directory(at("a"));
+    CHECK(identify(at("a")).value() != first);
+  }
+}
+
+TEST_CASE_METHOD(file_fixture, "a name is identified, or absent, or unknown",
+                 "[storage][file][safety]") {
+  put("file", "");
+  fs::create_symlink(at("file"), at("link"));
+  CHECK(identify(at("link")).value() != identify(at("file")).value());
+  CHECK_FALSE(identify(at("nothing")).value());
+  CHECK_FALSE(identify(at("file/below")).value());
+  CHECK_FALSE(identify(at(std::string(300, 'x'))));
 }
 
 TEST_CASE_METHOD(file_fixture, "remove_tree stays inside its directory",

@@ -150,6 +150,18 @@ TEST_CASE_METHOD(checked_host, "damaged owners are told and never removed",
   CHECK(files_below(data) == before);
 }
 
+TEST_CASE_METHOD(checked_host,
+                 "what cannot be listed is no place without things",
+                 "[node][host_check][safety]") {
+  write(place.path() + "/plain");
+  const auto report =
+    check_data({.data = data, .fast_directory = place.path() + "/plain"},
+               {.repair = true}, unix_time());
+  REQUIRE(report);
+  CHECK_THAT(report->outcome.message, Catch::Contains(place.path() + "/plain"));
+  CHECK(report->items.empty());
+}
+
 TEST_CASE_METHOD(checked_host, "a diff whose base is gone is damaged",
                  "[node][host_check]") {
   {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <exception>
 #include <functional>
+#include <thread>
 
 #include <catch2/catch.hpp>
 
@@ -209,17 +210,36 @@ TEST_CASE_METHOD(networks_fixture, "a repair removes the very thing",
     REQUIRE(networks.make(x));
     int others = 0;
     for (const auto& thing : seen)
-      if (!thing.space.empty() && !is_there(thing)) {
+      if (!thing.space.empty() && look_for(thing) == presence::absent) {
         ++others;
-        CHECK_FALSE(remove_network_thing(thing.where, thing.number));
+        CHECK_FALSE(remove_network_thing(thing.where, thing.identity));
       }
     CHECK(others == 2);
     check_made(x);
     const auto now = look_at_networks(data).value();
     for (const auto& thing : now)
-      CHECK(remove_network_thing(thing.where, thing.number));
+      CHECK(remove_network_thing(thing.where, thing.identity));
     CHECK(things() == 0);
   });
+}
+
+TEST_CASE_METHOD(networks_fixture,
+                 "a later namespace of the name is another one",
+                 "[node][network][safety]") {
+  if (!can_run())
+    return;
+  // The kernel gives the number of one that has ended to the next.
+  const std::string name = network_prefix(data) + "again";
+  std::vector<file_identity> seen;
+  for (int i = 0; i < 10; ++i) {
+    REQUIRE(make_space(name));
+    const auto now = identify(space_path(name)).value().value();
+    CHECK(identify(space_path(name)).value() == now);
+    CHECK(std::ranges::count(seen, now) == 0);
+    seen.push_back(now);
+    REQUIRE(remove_space(name));
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  }
 }
 
 TEST_CASE_METHOD(networks_fixture, "without the right it is said and not done",
