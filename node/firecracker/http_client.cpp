@@ -65,6 +65,8 @@ status http_client::connect(deadline_point until) {
   auto made = qemu::connect_unix(path_, SOCK_STREAM, until);
   if (!made)
     return tl::unexpected(made.error());
+  if (auto same = server_.check(made->get(), path_); !same)
+    return same;
   socket_ = std::move(*made);
   return {};
 }

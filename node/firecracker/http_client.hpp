@@ -8,6 +8,7 @@
 #include <string>
 
 #include "actors/unique_fd.hpp"
+#include "node/qemu/socket_server.hpp"
 #include "node/vmm.hpp"
 
 namespace forkfleet::firecracker {
@@ -30,8 +31,9 @@ struct http_answer {
 };
 
 /// A connection that is made when it is needed and kept. Used by one thread
-/// at a time. Errors name the socket: vmm_unreachable, deadline_exceeded. A
-/// request that failed may have been done all the same.
+/// at a time. Errors name the socket: vmm_unreachable, deadline_exceeded, and
+/// vmm_gone or vmm_unreachable when another process has taken the first one's
+/// place. A request that failed may have been done all the same.
 class http_client {
 public:
   explicit http_client(std::string path) : path_{std::move(path)} {}
@@ -48,6 +50,7 @@ private:
   expected<http_answer> read_answer(deadline_point until);
 
   std::string path_;
+  qemu::socket_server server_ = {};
   unique_fd socket_ = {};
 };
 

@@ -73,15 +73,15 @@ status qmp_client::open(deadline_point until) {
   greeting_.reset();
   auto socket = connect_unix(path_, SOCK_STREAM, until);
   if (!socket) {
-    if (find_process(process_).has_ended())
+    if (find_process(process()).has_ended())
       return fail(ec::vmm_gone, path_ + ": QEMU has ended");
     return tl::unexpected(socket.error());
   }
   socket_ = std::move(*socket);
-  const auto peer = peer_process(socket_.get());
-  // What cannot be read now was read before.
-  if (const auto seen = identify(peer); seen.pid > 0 || peer != process_.pid)
-    process_ = seen;
+  if (auto same = server_.check(socket_.get(), path_); !same) {
+    socket_.reset();
+    return same;
+  }
   if (auto greeted = read_greeting(until); !greeted)
     return greeted;
   auto ready = execute("qmp_capabilities", until);
@@ -263,12 +263,12 @@ failure qmp_client::lost(std::string_view why) {
   take_rest();
   socket_.reset();
   lines_.clear();
-  const auto qemu = find_process(process_);
+  const auto qemu = find_process(process());
   if (qemu.has_ended()
       || (qemu.runs()
           && wait_for_end(qemu.pidfd(), steady_clock::now() + end_patience)))
     return {ec::vmm_gone,
-            fmt::format("{}: QEMU (pid {}) has ended", path_, process_.pid)};
+            fmt::format("{}: QEMU (pid {}) has ended", path_, process().pid)};
   return {ec::vmm_unreachable, fmt::format("{}: {}", path_, why)};
 }
 

@@ -16,6 +16,7 @@
 #include "actors/unique_fd.hpp"
 #include "node/qemu/line_reader.hpp"
 #include "node/qemu/process.hpp"
+#include "node/qemu/socket_server.hpp"
 #include "node/vmm.hpp"
 
 namespace forkfleet::qemu {
@@ -100,7 +101,7 @@ public:
   const std::string& version() const { return version_; }
 
   /// QEMU's process; none when it is in another pid namespace.
-  process_id process() const { return process_; }
+  process_id process() const { return server_.process(); }
 
   const std::string& path() const { return path_; }
 
@@ -119,7 +120,7 @@ private:
 
   std::string path_;
   unique_fd socket_ = {};
-  process_id process_ = {};
+  socket_server server_ = {};
   std::string version_ = {};
   line_reader lines_{qmp_line_bytes_max};
   std::deque<qmp_event> events_ = {};

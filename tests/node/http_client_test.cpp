@@ -3,6 +3,7 @@
 
 #include <array>
 #include <functional>
+#include <memory>
 #include <sys/socket.h>
 #include <thread>
 #include <vector>
@@ -10,6 +11,7 @@
 #include <catch2/catch.hpp>
 
 #include "node/qemu/unix_socket.hpp"
+#include "tests/support/listening_process.hpp"
 #include "tests/support/scratch.hpp"
 
 using namespace forkfleet;
@@ -131,4 +133,21 @@ TEST_CASE("nobody at the socket is told with its path", "[node][http_client]") {
   const auto answer = http.call({}, later());
   CHECK(answer.error().code == ec::vmm_unreachable);
   CHECK(answer.error().message.find("/nowhere/api.sock") != std::string::npos);
+}
+
+TEST_CASE("what took the place of a VMM is asked nothing",
+          "[node][firecracker][http][safety]") {
+  const test::scratch_directory home{};
+  const auto path = home.path() + "/api.sock";
+  auto first = std::make_unique<test::listening_process>(path);
+  auto client = http_client{path};
+  const auto unanswered =
+    client.call({}, std::chrono::steady_clock::now() + 10ms);
+  REQUIRE_FALSE(unanswered);
+  CHECK(unanswered.error().code == ec::deadline_exceeded);
+  first.reset();
+  const test::listening_process second{path};
+  const auto refused = client.call({}, later());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ec::vmm_gone);
 }

@@ -2,6 +2,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <filesystem>
+#include <optional>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -117,6 +118,26 @@ TEST_CASE_METHOD(vm_fixture,
   REQUIRE_FALSE(found);
   CHECK(found.error().code == ec::vmm_unreachable);
   CHECK(load_vm_record(plan.directory));
+}
+
+TEST_CASE_METHOD(vm_fixture,
+                 "a VM that took another one's socket is not taken for it",
+                 "[node][qemu][vm][safety]") {
+  if (!can_run())
+    return;
+  auto foreign = std::optional<foreign_vm>{std::in_place, *this};
+  foreign->wait_until_up();
+  const auto vm = start(foreign->plan(*this, true));
+  branch(*vm, branch_mode::full, "first");
+  foreign.reset();
+  foreign.emplace(*this);
+  foreign->wait_until_up();
+  auto second = make_snapshot("second", *vm);
+  const auto prepared = vm->prepare(second.plan(branch_mode::full), soon());
+  REQUIRE_FALSE(prepared);
+  CHECK(prepared.error().code == ec::vmm_gone);
+  CHECK(vm->health(soon()) == vmm_health::gone);
+  foreign->wait_until_up();
 }
 
 TEST_CASE_METHOD(vm_fixture, "a socket where no QEMU answers is named",
