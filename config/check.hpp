@@ -54,4 +54,8 @@ void check_sandboxes(checker& run);
 void check_limits(checker& run);
 void check_access(checker& run);
 
+/// Of the sandbox at this path.
+void check_arguments(checker& run, const sandbox_section& x,
+                     const std::string& sandbox);
+
 } // namespace forkfleet::config

@@ -201,8 +201,6 @@ void check_disks(checker& run, const sandbox_section& x,
 void check_texts(checker& run, const sandbox_section& x,
                  const std::string& path) {
   constexpr std::size_t append_max = 1800;
-  constexpr std::size_t argument_max = 4000;
-  constexpr std::size_t arguments_max = 64;
   constexpr std::size_t disks_max = 32;
   const auto is_line = [](const std::string& text) {
     return text.find_first_of("\n\r") == std::string::npos;
@@ -212,16 +210,6 @@ void check_texts(checker& run, const sandbox_section& x,
                fmt::format("is no line of at most {} characters", append_max));
   if (x.disks.size() > disks_max)
     run.report(path + ".disks", fmt::format("has more than {}", disks_max));
-  if (x.qemu_arguments.size() > arguments_max)
-    run.report(path + ".qemu_arguments",
-               fmt::format("has more than {}", arguments_max));
-  for (const auto& argument : x.qemu_arguments)
-    if (argument.size() > argument_max || !is_line(argument)) {
-      run.report(path + ".qemu_arguments",
-                 fmt::format("has one that is no line of at most {} characters",
-                             argument_max));
-      return;
-    }
 }
 
 } // namespace
@@ -244,6 +232,7 @@ void check_sandboxes(checker& run) {
     check_driver(run, x, path);
     check_disks(run, x, path, images);
     check_texts(run, x, path);
+    check_arguments(run, x, path);
   }
 }
 

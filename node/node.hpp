@@ -28,6 +28,7 @@
 #include "node/operation_table.hpp"
 #include "node/pause_gate.hpp"
 #include "node/recovery.hpp"
+#include "node/retention.hpp"
 
 namespace forkfleet {
 
@@ -177,6 +178,7 @@ struct retention_state {
   std::set<snapshot_tag> removing = {}; // nobody may begin to need these
   std::deque<snapshot_tag> queue = {};  // of the sweep under way
   bool is_removing = false;
+  age_clock ages = {};
 };
 
 /// What waits for one guest, or for one console: done one after the other.

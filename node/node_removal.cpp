@@ -146,11 +146,13 @@ caf::result<done> on_remove(node_pointer self, const remove_request& request) {
 }
 
 retention_verdicts retention_now(node_pointer self) {
-  const auto& st = self->state;
+  auto& st = self->state;
   if (st.settings.retention.rules.empty())
     return {};
+  const auto passed = std::chrono::duration_cast<microseconds>(
+    self->clock().now().time_since_epoch());
   return judge(st.settings.retention, all_of(self), users_of(self),
-               st.services.wall());
+               st.retention.ages.look(st.services.wall(), passed));
 }
 
 void start_retention(node_pointer self) {

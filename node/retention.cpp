@@ -13,6 +13,8 @@ namespace forkfleet {
 
 namespace {
 
+constexpr microseconds step_min = std::chrono::minutes{1};
+
 /// The order in which their store got them, whatever the clock said. What an
 /// older version sealed has no place in it and comes before all others, by the
 /// clock; of one instant by their names.
@@ -29,8 +31,8 @@ class judge_of_snapshots {
 public:
   judge_of_snapshots(const config::retention_section& rules,
                      const std::vector<snapshot_info>& snapshots,
-                     const snapshot_users& users, microseconds unix_now)
-    : rules_{rules}, users_{users}, now_{unix_now} {
+                     const snapshot_users& users, const retention_time& time)
+    : rules_{rules}, users_{users}, time_{time} {
     for (const auto& x : snapshots)
       known_.emplace(x.tag, &x);
     for (const auto& rule : rules_.rules)
@@ -84,10 +86,17 @@ private:
       return {false, "rule " + rule.label + " keeps the last "
                        + std::to_string(rule.keep_last) + " of sandbox "
                        + info.source.value};
-    const auto age = now_ - dates_.at(info.tag);
-    if (rule.ttl.count() > 0 && age < rule.ttl)
-      return {false, "rule " + rule.label + " keeps what is younger than "
-                       + schema::format_duration(rule.ttl)};
+    const auto date = dates_.at(info.tag);
+    const auto not_passed = date < time_.since ? time_.ahead : microseconds{0};
+    const auto age = time_.now - date;
+    if (rule.ttl.count() > 0 && age - not_passed < rule.ttl) {
+      auto why = "rule " + rule.label + " keeps what is younger than "
+                 + schema::format_duration(rule.ttl);
+      if (age >= rule.ttl)
+        why += "; the clock was set ahead by "
+               + schema::format_duration(not_passed) + " since";
+      return {false, std::move(why)};
+    }
     return {true, "due by rule " + rule.label};
   }
 
@@ -122,7 +131,7 @@ private:
 
   const config::retention_section& rules_;
   const snapshot_users& users_;
-  microseconds now_;
+  const retention_time& time_;
   std::map<snapshot_tag, const snapshot_info*> known_ = {};
   std::map<std::pair<const config::retention_rule*, snapshot_tag>, std::size_t>
     places_ = {};
@@ -132,10 +141,23 @@ private:
 
 } // namespace
 
+retention_time age_clock::look(microseconds wall, microseconds passed) {
+  const auto step = (wall - last_.now) - (passed - passed_);
+  const bool is_first = !std::exchange(has_looked_, true);
+  last_.now = wall;
+  passed_ = passed;
+  if (!is_first && std::chrono::abs(step) >= step_min) {
+    last_.ahead = std::max(last_.ahead + step, microseconds{0});
+    last_.since = wall;
+  }
+  return last_;
+}
+
 retention_verdicts judge(const config::retention_section& rules,
                          const std::vector<snapshot_info>& snapshots,
-                         const snapshot_users& users, microseconds unix_now) {
-  return judge_of_snapshots{rules, snapshots, users, unix_now}.run();
+                         const snapshot_users& users,
+                         const retention_time& time) {
+  return judge_of_snapshots{rules, snapshots, users, time}.run();
 }
 
 std::vector<snapshot_tag>

@@ -8,6 +8,7 @@
 #include "node/branch_cleanup.hpp"
 #include "node/console_ring.hpp"
 #include "node/host_worker.hpp"
+#include "node/limits/sandbox_cgroups.hpp"
 
 namespace forkfleet {
 
@@ -234,6 +235,18 @@ void look_ended(self_ptr self, const host_answer& answer) {
     work();
 }
 
+/// What is wrong with it. A keeper may have been killed with its VM, and then
+/// only their cgroup tells why.
+std::string told_trouble(const vmm& vm, vmm_health health,
+                         const std::string& cgroup) {
+  auto text = vm.trouble();
+  if (health != vmm_health::gone || cgroup.empty())
+    return text;
+  if (const auto why = killed_for_memory(cgroup); !why.empty())
+    text += (text.empty() ? "" : "; ") + why;
+  return text;
+}
+
 /// Looks at the VM unless somebody is at work on it.
 void on_tick(self_ptr self, const tick& which) {
   auto& st = self->state;
@@ -244,17 +257,18 @@ void on_tick(self_ptr self, const tick& which) {
   if (st.look || !st.branching.empty())
     return;
   st.look = std::make_shared<std::atomic_flag>();
-  auto job =
-    host_job{[vmm = st.setup.branching.vmm, look = st.look,
-              clock = &self->home_system().clock(),
-              console = st.setup.info.console, keep = st.setup.console_bytes] {
+  auto job = host_job{
+    [vmm = st.setup.branching.vmm, look = st.look,
+     clock = &self->home_system().clock(), console = st.setup.info.console,
+     cgroup = st.setup.info.cgroup, keep = st.setup.console_bytes] {
       if (look->test_and_set())
         return host_answer{};
       const auto health = vmm->health(limit_from(*clock, probe_limit));
       // Its keeper does so, too; but that may have been killed.
       if (!console.empty() && keep > 0)
         static_cast<void>(trim_ring(console, keep).has_value());
-      return host_answer{.health = health, .text = vmm->trouble()};
+      return host_answer{.health = health,
+                         .text = told_trouble(*vmm, health, cgroup)};
     }};
   run_on(self, st.setup.hands, std::move(job),
          [self, look = st.look](const host_answer& answer) {

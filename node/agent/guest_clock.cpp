@@ -77,6 +77,11 @@ bool is_good(const clock_reading& x, int tries) {
          || (tries >= patient_tries && away + x.doubt <= clock_accepted);
 }
 
+/// What a slow answer explains is not held against it.
+bool is_wrong(const clock_reading& x) {
+  return std::chrono::abs(x.difference()) > clock_accepted + x.doubt;
+}
+
 } // namespace
 
 expected<clock_reading> read_clock(guest_agent& agent, const wall_clock& wall,
@@ -119,7 +124,14 @@ expected<clock_reading> set_clock(guest_agent& agent, const wall_clock& wall,
       ahead = std::clamp(ahead - now->difference(), microseconds{0},
                          microseconds{second * 5});
   }
-  return now;
+  if (!now || !is_wrong(*now))
+    return now;
+  return fail(
+    ec::vmm_refused,
+    fmt::format("clock: it was set {} times, and the guest's is still "
+                "{} ms away from the host's",
+                clock_tries_max,
+                std::chrono::abs(now->difference()) / milliseconds{1}));
 }
 
 } // namespace forkfleet

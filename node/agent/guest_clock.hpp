@@ -39,8 +39,9 @@ expected<clock_reading> read_clock(guest_agent& agent, const wall_clock& wall,
                                    deadline_point until);
 
 /// Sets the guest's clock until it is ours, each time so much ahead as it was
-/// late before. What it is in the end; the caller judges the difference.
-/// vmm_refused when the guest can neither tell nor set it.
+/// late before. What it is in the end. vmm_refused when the guest can neither
+/// tell nor set it, and when it is another in the end and the time that its
+/// answer took does not explain it.
 expected<clock_reading> set_clock(guest_agent& agent, const wall_clock& wall,
                                   clock_grain grain, deadline_point until);
 

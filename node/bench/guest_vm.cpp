@@ -213,6 +213,9 @@ status check_snapshot(vmm_driver& driver, const snapshot_files& files,
   plan.owner = vm_owner::driver;
   plan.patience = limit;
   const auto child = guest_vm::start(driver, plan);
+  if (!child && child.error().code == ec::vmm_gone)
+    return fail(ec::deadline_exceeded,
+                "the child ended by itself: " + child.error().message);
   // What its driver refuses is not the guest's own finding.
   if (!child && child.error().code != ec::deadline_exceeded)
     return fail(ec::vmm_refused, to_string(child.error()));

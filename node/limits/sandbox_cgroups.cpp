@@ -206,6 +206,22 @@ std::string cgroup_prefix_of(const std::string& data) {
   return cgroup_prefix(real ? std::string{real} : data);
 }
 
+std::string killed_for_memory(const std::string& path) {
+  auto events =
+    std::istringstream{read_small_file(path + "/memory.events").value_or("")};
+  auto name = std::string{};
+  uint64_t count = 0;
+  while (events >> name >> count)
+    if (name == "oom_kill" && count > 0) {
+      auto limit = read_small_file(path + "/memory.max").value_or("");
+      limit = limit.substr(0, limit.find('\n'));
+      return fmt::format("the kernel ended {} of its processes, because its "
+                         "cgroup was at its memory limit{}",
+                         count, limit.empty() ? "" : " of " + limit + " bytes");
+    }
+  return {};
+}
+
 status remove_cgroup(const std::string& path,
                      std::chrono::milliseconds patience, deadline_point until) {
   if (path.empty())

@@ -80,6 +80,11 @@ std::string cgroup_prefix_of(const std::string& data);
 status remove_cgroup(const std::string& path,
                      std::chrono::milliseconds patience, deadline_point until);
 
+/// Whether the kernel has ended processes of this cgroup because it was at its
+/// memory limit, in a sentence's words; empty when not, or when it cannot be
+/// read.
+std::string killed_for_memory(const std::string& path);
+
 /// The parents of a data directory's cgroups, of all its node's lives; none
 /// where none were noted. An error: it is not known where cgroups are.
 expected<std::vector<std::string>> cgroup_places(const std::string& data);

@@ -76,11 +76,12 @@ std::vector<std::string> command_line(const machine& x, const launch& where);
 run_contract to_contract(const machine& x, const std::string& vmm_version);
 expected<machine> from_contract(const run_contract& contract);
 
-/// The uses of a machine's files: the kernel's, the initrd's, and that of the
-/// file with this number of a disk.
+/// The uses of a machine's files: the kernel's, the initrd's, that of the file
+/// with this number of a disk, and of its qemu_arguments.
 inline constexpr const char* kernel_use = "kernel";
 inline constexpr const char* initrd_use = "initrd";
 std::string disk_use(std::size_t disk, std::size_t file);
+std::string argument_use(std::size_t file);
 
 /// Whether a snapshot taken by one QEMU version loads in another: the first
 /// two numbers must be equal.

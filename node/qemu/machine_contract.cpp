@@ -196,6 +196,10 @@ std::string disk_use(std::size_t disk, std::size_t file) {
                    : fmt::format("disk{}:{}", disk, file);
 }
 
+std::string argument_use(std::size_t file) {
+  return fmt::format("argument{}", file);
+}
+
 run_contract to_contract(const machine& x, const std::string& vmm_version) {
   auto result = run_contract{.driver = std::string{driver_name},
                              .vmm_version = vmm_version,

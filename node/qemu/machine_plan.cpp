@@ -2,7 +2,11 @@
 // Which machine a VM gets: what the fleet file asks for, or what a snapshot's
 // contract says, as far as this host allows it.
 #include <algorithm>
+#include <filesystem>
 
+#include <fmt/format.h>
+
+#include "node/qemu/argument_files.hpp"
 #include "node/qemu/host_facts.hpp"
 #include "node/qemu/pinned_files.hpp"
 #include "node/qemu/vm_inventory.hpp"
@@ -11,6 +15,8 @@
 namespace forkfleet::qemu {
 
 namespace {
+
+constexpr std::size_t argument_files_max = 64;
 
 using image_chains = std::vector<std::vector<image_file>>;
 
@@ -25,6 +31,12 @@ std::size_t pins_of_disk(const machine& x, std::size_t disk) {
   while (find_pin(x, disk_use(disk, count)) != nullptr)
     ++count;
   return count;
+}
+
+/// Others, such as a disk of the host, are not pinned.
+bool is_regular(const std::string& path) {
+  auto error = std::error_code{};
+  return std::filesystem::is_regular_file(path, error);
 }
 
 /// The files of one snapshot's VM, on this host.
@@ -48,17 +60,38 @@ public:
         return tl::unexpected(chain.error());
       result.push_back(std::move(*chain));
     }
+    if (auto done = check_argument_files(); !done)
+      return tl::unexpected(done.error());
     return result;
   }
 
 private:
+  /// The arguments name them where they are, on whichever host.
+  status check_argument_files() const {
+    const auto paths = files_of_arguments(x_.more);
+    for (std::size_t i = 0; i < paths.size(); ++i) {
+      const auto* const pin = find_pin(x_, argument_use(i));
+      if (pin == nullptr && !is_regular(paths[i]))
+        continue;
+      if (pin == nullptr)
+        return not_told(paths[i]);
+      if (auto good = check_pin(*pin, paths[i], name_, is_own_); !good)
+        return good;
+    }
+    return {};
+  }
+
+  status not_told(const std::string& use) const {
+    return fail(ec::unsupported,
+                "snapshot " + name_ + " does not tell what its " + use
+                  + " was; an older version took it: take it again");
+  }
+
   /// The pinned file on this host: where it was, or where the fleet file says.
   status place(const std::string& use, std::string& path) {
     const auto* const pin = find_pin(x_, use);
     if (pin == nullptr)
-      return fail(ec::unsupported,
-                  "snapshot " + name_ + " does not tell what its " + use
-                    + " was; an older version took it: take it again");
+      return not_told(use);
     if (is_own_)
       return check_pin(*pin, path, name_, true);
     auto found = find_pinned(*pin, images_ ? *images_ : host_images{}, name_);
@@ -167,6 +200,15 @@ expected<image_chains> pin_files(machine& x) {
         done = pin(disk_use(i, count++), path);
     result.push_back(std::move(*chain));
   }
+  const auto named = files_of_arguments(x.more);
+  if (named.size() > argument_files_max)
+    return fail(ec::invalid_request,
+                fmt::format("qemu_arguments name {} files, at most {} can be "
+                            "told in a snapshot",
+                            named.size(), argument_files_max));
+  for (std::size_t i = 0; done && i < named.size(); ++i)
+    if (is_regular(named[i]))
+      done = pin(argument_use(i), named[i]);
   if (!done)
     return tl::unexpected(done.error());
   x.files = std::move(files);

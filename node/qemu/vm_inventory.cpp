@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/bounded_text.hpp"
 #include "actors/schema/json_text.hpp"
 
 namespace forkfleet::qemu {
@@ -191,14 +192,14 @@ public:
 private:
   void refuse(const std::string& why, std::string_view remedy) {
     if (result_.refusal.empty())
-      result_.refusal = fmt::format("{}; {}", why, remedy);
+      result_.refusal = fmt::format("{}; {}", bounded_text(why), remedy);
   }
 
   // The first reason of each method is told.
   void miss(method_set by, const std::string& why) {
     for (std::size_t i = 0; i < method_kinds; ++i)
       if ((by >> i & 1) == 0 && result_.missed[i].empty())
-        result_.missed[i] = why;
+        result_.missed[i] = bounded_text(why);
   }
 
   void take(vm_part part, const std::string& kind, const std::string& name) {

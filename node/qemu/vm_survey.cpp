@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "actors/bounded_text.hpp"
 #include "actors/fault.hpp"
 #include "node/qemu/attached_machine.hpp"
 
@@ -170,7 +171,11 @@ private:
   status look_at_files() {
     const auto pid = qmp_.process().pid;
     if (pid <= 0)
-      return {};
+      return fail(ec::unsupported,
+                  qmp_.path()
+                    + ": QEMU runs in another pid namespace, and what it has "
+                      "open cannot be looked at; run the node where its "
+                      "process can be seen");
     if (plan_.attached)
       facts_.undescribed =
         undescribed_option(arguments_of_process(pid), plan_.child_arguments);
@@ -224,7 +229,8 @@ expected<std::vector<std::string>> parse_ram_blocks(std::string_view text) {
     else if (words >> size)
       result.push_back(std::move(name));
     else
-      return fail(ec::vmm_refused, "QEMU's memory blocks: " + line);
+      return fail(ec::vmm_refused,
+                  "QEMU's memory blocks: " + bounded_text(line));
   }
   if (!has_head || result.empty())
     return fail(ec::vmm_refused, "QEMU does not tell its memory blocks");
@@ -246,7 +252,8 @@ expected<std::vector<std::string>> parse_netdevs(std::string_view text) {
             || line.starts_with("  - ") || line.starts_with(" \\ ")))
       continue;
     if (at == std::string::npos)
-      return fail(ec::vmm_refused, "QEMU's network backends: " + line);
+      return fail(ec::vmm_refused,
+                  "QEMU's network backends: " + bounded_text(line));
     const auto begin = at + mark.size();
     auto type = line.substr(begin, line.find_first_of(",\r", begin) - begin);
     if (type != "nic")

@@ -39,7 +39,12 @@ case_limit_memory() {
     "$(grep -E '^(max|oom_kill) ' "$place/memory.events" 2>/dev/null |
       tr '\n' ' ')"
   wait_for 60 "the greedy VM's end is seen" is_gone_or_ended greedy
-  note "told: $(fleet_says ls | jq -r '.[] | select(.id == "greedy").note')"
+  told=$(fleet_says ls | jq -r '.[] | select(.id == "greedy").note')
+  note "told: $told"
+  case $told in
+    *"its memory limit"*) ;;
+    *) fail "why it ended is not told" ;;
+  esac
   check_guest calm
 }
 

@@ -66,3 +66,15 @@ TEST_CASE_METHOD(clock_fixture, "a date that takes no parts is found out",
     set_clock(there, wall, clock_grain::fraction, steady_clock::now() + 60s));
   CHECK(std::chrono::abs(behind()) < 100ms);
 }
+
+TEST_CASE_METHOD(clock_fixture, "a clock that is not set is not told as set",
+                 "[node][guest_clock][safety]") {
+  guest.clock_behind_us = 3'600'000'000;
+  guest.date_is_ignored = true;
+  auto there = agent();
+  const auto set =
+    set_clock(there, wall, clock_grain::fraction, steady_clock::now() + 60s);
+  REQUIRE_FALSE(set);
+  CHECK(set.error().code == ec::vmm_refused);
+  CHECK_THAT(set.error().message, Catch::Contains("ms away"));
+}

@@ -2,11 +2,16 @@
 #include "node/agent/identity.hpp"
 
 #include <cstdio>
+#include <fstream>
 #include <memory>
+#include <optional>
+#include <sys/wait.h>
 
 #include <catch2/catch.hpp>
 
 #include "actors/base64.hpp"
+#include "tests/support/scratch.hpp"
+#include "tests/support/skip.hpp"
 
 using namespace forkfleet;
 
@@ -28,6 +33,40 @@ std::string text_of(const std::string& word) {
   for (int c = 0; (c = std::fgetc(shell)) != EOF;)
     text += static_cast<char>(c);
   ::pclose(shell);
+  return text;
+}
+
+/// Prepares a mount and a host name namespace in which nothing of `/` can be
+/// written and `date` sets nothing; then runs a script.
+constexpr const char* read_only_root = R"sh(
+mount -t tmpfs tmpfs /run &&
+mount --bind /usr/bin/true /usr/bin/date &&
+[ -z "$(date)" ] && [ -e /etc/machine-id ] &&
+mount -o remount,bind,ro / && ! true 2>/dev/null >>/etc/machine-id || exit 77
+sh "$0" && printf 'shown=%s,%s\n' "$(hostname)" "$(cat /etc/machine-id)"
+)sh";
+
+/// What the script prints there; nothing where that cannot be had.
+std::optional<std::string> run_on_read_only_root(const std::string& script) {
+  const test::scratch_directory home{};
+  const auto file = home.path() + "/script";
+  const auto room = home.path() + "/room";
+  std::ofstream{file} << script;
+  std::ofstream{room} << read_only_root;
+  auto* shell = ::popen(("unshare -m -u --propagation private sh -c \"$(cat "
+                         + room + ")\" " + file + " 2>&1")
+                          .c_str(),
+                        "r");
+  REQUIRE(shell);
+  auto text = std::string{};
+  for (int c = 0; (c = std::fgetc(shell)) != EOF;)
+    text += static_cast<char>(c);
+  const int ended = ::pclose(shell);
+  INFO(text);
+  if (WIFEXITED(ended) && (WEXITSTATUS(ended) == 77 || WEXITSTATUS(ended) == 1)
+      && text.find("error=") == std::string::npos)
+    return std::nullopt;
+  CHECK(ended == 0);
   return text;
 }
 
@@ -80,6 +119,20 @@ TEST_CASE("whatever a child is given, the script is a script",
   REQUIRE(at != std::string::npos);
   const auto begin = script.rfind("printf '%s' ", at) + 12;
   CHECK(text_of(script.substr(begin, at - begin)) == value);
+}
+
+TEST_CASE("a guest whose root is read only takes its identity",
+          "[node][identity]") {
+  const auto plan = plan_identity("kid", {.environment = {"A=b"}});
+  const auto printed = run_on_read_only_root(identity_script(plan));
+  if (!printed)
+    return test::skip("no mount namespace with a root that is read only");
+  const auto receipt = read_receipt(*printed);
+  INFO(*printed);
+  REQUIRE(receipt);
+  CHECK(receipt->hostname == "kid");
+  CHECK(receipt->machine_id == plan.machine_id);
+  CHECK_THAT(*printed, Catch::Contains("shown=kid," + plan.machine_id));
 }
 
 TEST_CASE("a sandbox' name becomes a host name", "[node][identity]") {

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "node/qemu/qmp_client.hpp"
 #include "node/storage/file.hpp"
 #include "tests/support/vm_fixture.hpp"
 
@@ -47,6 +48,36 @@ TEST_CASE_METHOD(vm_fixture, "live branches of an untracked VM are each right",
     CHECK(child->stop(soon()));
   }
   check_guest(*vm);
+}
+
+TEST_CASE_METHOD(vm_fixture,
+                 "a copy under which somebody resumed the guest is no snapshot",
+                 "[node][qemu][vm][safety]") {
+  if (!can_run())
+    return;
+  auto with_disk = plan("source");
+  const auto disk = home() + "/disk.raw";
+  const auto fd = open_file(disk, O_RDWR | O_CREAT);
+  REQUIRE(fd);
+  REQUIRE(resize_file(fd->get(), 1 << 20, disk));
+  with_disk.spec.disks = {{.path = disk, .format = "raw"}};
+  with_disk.spec.qemu_arguments = {"-qmp", "unix:hand.sock,server=on,wait=off"};
+  const auto vm = start_untracked(with_disk);
+  check_guest(*vm, 100);
+  auto hand =
+    qemu::qmp_client::connect(with_disk.directory + "/hand.sock", soon());
+  REQUIRE(hand);
+  auto made = make_snapshot("torn", *vm);
+  REQUIRE(vm->prepare(made.plan(branch_mode::full), soon()));
+  REQUIRE(vm->pause(soon()));
+  REQUIRE((*hand)->execute("cont", soon()));
+  REQUIRE((*hand)->execute("stop", soon()));
+  const auto captured = vm->capture(soon());
+  REQUIRE_FALSE(captured);
+  CHECK_THAT(captured.error().message, Catch::Contains("was resumed while"));
+  CHECK(vm->resume(soon()));
+  static_cast<void>(vm->drain(soon()).has_value());
+  check_guest(*vm, 100);
 }
 
 TEST_CASE_METHOD(vm_fixture, "a stopped copy is right, and its arena is reused",

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -243,6 +244,37 @@ TEST_CASE_METHOD(vm_fixture,
   if (!prepared) {
     CHECK(prepared.error().code == ec::unsupported);
     CHECK(prepared.error().message.find(path) != std::string::npos);
+  }
+}
+
+TEST_CASE_METHOD(vm_fixture,
+                 "no child is started over a file of its arguments that was "
+                 "changed",
+                 "[node][qemu][vm][safety]") {
+  if (!can_run())
+    return;
+  const auto path = home() + "/disk.raw";
+  std::ofstream{path} << std::string(1 << 20, 'a');
+  auto with_disk = plan("source");
+  with_disk.spec.qemu_arguments = {
+    "-blockdev", "driver=file,node-name=own,filename=" + path + ",read-only=on",
+    "-device", "virtio-blk-device,drive=own"};
+  const auto vm = start(with_disk);
+  const auto files = branch(*vm, branch_mode::full, "one");
+  auto child = plan("child");
+  child.snapshot = files;
+  child.images = std::make_shared<host_images>(
+    host_images{.arguments = {with_disk.spec.qemu_arguments}});
+  SECTION("another content") {
+    std::ofstream{path} << std::string(1 << 20, 'b');
+    const auto started = driver().start(child, soon());
+    REQUIRE_FALSE(started);
+    CHECK(started.error().code == ec::unsupported);
+    CHECK_THAT(started.error().message, Catch::Contains(path));
+  }
+  SECTION("the same content") {
+    std::ofstream{path} << std::string(1 << 20, 'a');
+    check_guest(*start(child), 100);
   }
 }
 

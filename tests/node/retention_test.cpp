@@ -34,12 +34,12 @@ config::retention_section rule(uint64_t keep_last,
 
 tags due_of(const config::retention_section& rules, const snapshots& all,
             const snapshot_users& users = {}, microseconds now = 100s) {
-  return removal_order(judge(rules, all, users, now), all, 1000);
+  return removal_order(judge(rules, all, users, {now}), all, 1000);
 }
 
 std::string why(const config::retention_section& rules, const snapshots& all,
                 const std::string& tag, const snapshot_users& users = {}) {
-  return judge(rules, all, users, 100s).at({tag}).why;
+  return judge(rules, all, users, {100s}).at({tag}).why;
 }
 
 } // namespace
@@ -51,6 +51,30 @@ TEST_CASE("the newest of each sandbox are kept", "[node][retention]") {
   CHECK(due_of(rule(1), all) == tags{{"a"}, {"c"}});
   CHECK(due_of(rule(2), all) == tags{{"a"}});
   CHECK(why(rule(2), all, "b") == "rule k=v keeps the last 2 of sandbox web");
+}
+
+TEST_CASE("a clock that is set while the node runs makes nothing due",
+          "[node][retention][safety]") {
+  auto clock = age_clock{};
+  const auto rules = rule(0, 60s);
+  const auto due_at = [&](microseconds wall, microseconds passed) {
+    const auto all = snapshots{snapshot("old", 0), snapshot("late", 9000)};
+    return removal_order(judge(rules, all, {}, clock.look(wall, passed)), all,
+                         1000);
+  };
+  CHECK(due_at(50s, 1050s).empty());
+  INFO("an hour ahead");
+  CHECK(due_at(3651s, 1051s).empty());
+  CHECK(judge(rules, {snapshot("old", 0)}, {}, clock.look(3652s, 1052s))
+          .at({"old"})
+          .why
+        == "rule k=v keeps what is younger than 1 min; the clock was set ahead "
+           "by 1 h since");
+  CHECK(due_at(3661s, 1061s) == tags{{"old"}});
+  INFO("and back: what was sealed meanwhile is of that time");
+  CHECK(due_at(64s, 1064s) == tags{{"old"}});
+  CHECK(due_at(9059s, 10059s) == tags{{"old"}});
+  CHECK(due_at(9061s, 10061s) == tags{{"old"}, {"late"}});
 }
 
 TEST_CASE("a clock that was wrong does not change the order",
@@ -112,7 +136,7 @@ TEST_CASE("a sweep is bounded, and takes diffs before their bases",
           "[node][retention]") {
   const snapshots all{snapshot("root", 1), snapshot("mid", 2, "root"),
                       snapshot("top", 3, "mid")};
-  const auto verdicts = judge(rule(0, 1s), all, {}, 100s);
+  const auto verdicts = judge(rule(0, 1s), all, {}, {100s});
   CHECK(removal_order(verdicts, all, 2) == tags{{"top"}, {"mid"}});
   CHECK(removal_order(verdicts, all, 0).empty());
 }
@@ -140,7 +164,7 @@ TEST_CASE("whatever there is, nothing that is needed goes",
     }
     const auto rules = rule(dice() % 4, 1000ms * (dice() % 20));
     const auto verdicts =
-      judge(rules, all, users, 1s * static_cast<int>(dice() % 40));
+      judge(rules, all, users, {1s * static_cast<int>(dice() % 40)});
     std::set<snapshot_tag> left;
     for (const auto& x : all)
       left.insert(x.tag);

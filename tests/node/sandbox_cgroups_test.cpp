@@ -232,3 +232,17 @@ TEST_CASE("the ledger finds cgroups that nobody owns",
   CHECK(remove_cgroup(kept, 0ms, soon()));
   CHECK(remove_cgroup(foreign, 0ms, soon()));
 }
+
+TEST_CASE("a cgroup tells whether its memory limit ended a VM",
+          "[node][cgroups]") {
+  const scratch_directory place{};
+  const auto cgroup = place.path() + "/cgroup";
+  CHECK(killed_for_memory(cgroup).empty());
+  write(cgroup + "/memory.events", "low 0\nhigh 0\nmax 7\noom 1\noom_kill 0\n");
+  write(cgroup + "/memory.max", "100663296\n");
+  CHECK(killed_for_memory(cgroup).empty());
+  write(cgroup + "/memory.events", "low 0\nhigh 0\nmax 7\noom 1\noom_kill 2\n");
+  CHECK(killed_for_memory(cgroup)
+        == "the kernel ended 2 of its processes, because its cgroup was at its "
+           "memory limit of 100663296 bytes");
+}

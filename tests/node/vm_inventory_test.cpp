@@ -5,6 +5,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "node/qemu/argument_files.hpp"
+
 using namespace forkfleet;
 using namespace forkfleet::qemu;
 
@@ -232,4 +234,20 @@ TEST_CASE("the devices of a command line are read as QEMU reads them",
   CHECK(argument_obstacle(arguments).find("virtio-balloon-pci")
         != std::string::npos);
   CHECK(argument_obstacle(std::span{arguments}.first(4)).empty());
+}
+
+TEST_CASE("the files that arguments have a guest read are found",
+          "[node][qemu][inventory]") {
+  const auto arguments = std::vector<std::string>{
+    "-blockdev", "driver=file,node-name=a,filename=/a,,b.raw,read-only=on",
+    "--drive",   "file=file:/c.qcow2,if=none,id=c",
+    "-blockdev", R"({"driver":"raw","file":{"filename":"/d"},"x":["/e",1]})",
+    "-bios",     "/firmware",
+    "-device",   "virtio-net-pci,romfile=/rom",
+    "-fw_cfg",   "name=opt/x,file=/a,,b.raw",
+    "-chardev",  "file,id=log,path=/written",
+    "-name",     "/no/file"};
+  CHECK(files_of_arguments(arguments)
+        == std::vector<std::string>{"/a,b.raw", "/c.qcow2", "/d", "/e",
+                                    "/firmware", "/rom"});
 }

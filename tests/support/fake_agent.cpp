@@ -188,7 +188,7 @@ json fake_agent::set_date(const std::string& text) {
   ++dates_set;
   const bool is_taken =
     date_takes_fractions || text.find('.') == std::string::npos;
-  if (is_taken)
+  if (is_taken && !date_is_ignored)
     clock_behind_us =
       wall_us() - static_cast<int64_t>(std::stold(text.substr(1)) * 1e6L);
   const auto number = next_++;

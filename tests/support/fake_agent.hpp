@@ -46,6 +46,7 @@ public:
   std::atomic<int64_t> clock_behind_us{0};
   std::atomic<int64_t> date_delay_us{0};
   std::atomic<bool> date_takes_fractions{true};
+  std::atomic<bool> date_is_ignored{false}; // it succeeds and sets nothing
   std::atomic<int> dates_set{0};
 
   /// Connections so far.
