@@ -18,12 +18,8 @@ public:
   expected<guest_stand> look(deadline_point until) override {
     if (path_.empty())
       return fail(ec::unsupported, "there is no second QMP socket");
-    if (!qmp_) {
-      auto made = qemu::qmp_client::connect(path_, until);
-      if (!made)
-        return tl::unexpected(made.error());
-      qmp_ = std::move(*made);
-    }
+    if (auto ready = connect(until); !ready)
+      return tl::unexpected(ready.error());
     qmp_->forget_events();
     const auto state = qemu::query_guest(*qmp_, until);
     if (!state)
@@ -38,7 +34,33 @@ public:
     return {};
   }
 
+  bool listen(deadline_point until) override {
+    if (!path_.empty())
+      static_cast<void>(connect(until).has_value());
+    return !path_.empty();
+  }
+
+  int socket() const override { return qmp_ ? qmp_->socket() : -1; }
+
+  std::string told_end() override {
+    if (!qmp_)
+      return {};
+    qmp_->forget_events();
+    const auto& told = qmp_->shutdown();
+    return told ? qemu::text_member(told->data, "reason") : std::string{};
+  }
+
 private:
+  status connect(deadline_point until) {
+    if (qmp_)
+      return qmp_->ensure_connected(until);
+    auto made = qemu::qmp_client::connect(path_, until);
+    if (!made)
+      return tl::unexpected(made.error());
+    qmp_ = std::move(*made);
+    return {};
+  }
+
   std::string path_;
   std::unique_ptr<qemu::qmp_client> qmp_ = {};
 };

@@ -23,6 +23,17 @@ public:
   virtual ~guest_line() = default;
   virtual expected<guest_stand> look(deadline_point until) = 0;
   virtual status resume(deadline_point until) = 0;
+
+  /// Connects, so that it is heard what the VMM tells by itself. False for a
+  /// VMM that tells nothing: to be called no more.
+  virtual bool listen(deadline_point) { return false; }
+
+  /// Readable when the VMM told something; -1: nothing is heard.
+  virtual int socket() const { return -1; }
+
+  /// Reads what it told. The VMM's word for why it ends, once it has said
+  /// so; empty before.
+  virtual std::string told_end() { return {}; }
 };
 
 /// What a socket's name begins with when Firecracker's API listens on it; all

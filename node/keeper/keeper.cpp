@@ -27,6 +27,11 @@ constexpr auto guard_patience = std::chrono::seconds{3};
 // A serial port of QEMU's takes some MiB in this time.
 constexpr auto trim_interval = std::chrono::seconds{1};
 constexpr auto tracker_patience = std::chrono::seconds{2};
+// Its VMM's second line opens soon after it was started.
+constexpr auto listen_patience = std::chrono::milliseconds{200};
+constexpr auto listen_interval = std::chrono::seconds{1};
+// In the list of what is waited for, before those of the clients.
+constexpr std::size_t own_entries = 4;
 
 // The threads that drain a pipe; each ends with its pipe.
 std::atomic<int> pipes_draining = 0;
@@ -92,6 +97,7 @@ void keeper::run() {
   while (is_needed()) {
     wait();
     look_at_leases();
+    hear_vmm();
     trim_outputs();
     watchdog_.step_if_busy();
   }
@@ -111,7 +117,8 @@ bool keeper::is_needed() const {
 
 void keeper::wait() {
   auto entries = std::vector<pollfd>{
-    entry_of(listener_.get()), entry_of(leash_.get()), entry_of(vmm_.pidfd())};
+    entry_of(listener_.get()), entry_of(leash_.get()), entry_of(vmm_.pidfd()),
+    entry_of(told_end_.empty() ? watchdog_.socket() : -1)};
   for (const auto& x : clients_) {
     entries.push_back(entry_of(x.socket.get()));
     // No events: only the hang-up is of interest, and always told.
@@ -121,9 +128,9 @@ void keeper::wait() {
     return;
   const auto count = clients_.size();
   for (std::size_t i = 0; i < count; ++i) {
-    if (entries[4 + 2 * i].revents != 0)
+    if (entries[own_entries + 2 * i + 1].revents != 0)
       clients_[i].pipe.reset();
-    if (entries[3 + 2 * i].revents != 0)
+    if (entries[own_entries + 2 * i].revents != 0)
       serve(clients_[i]);
   }
   std::erase_if(clients_, [](const client& x) { return !x.socket; });
@@ -131,8 +138,10 @@ void keeper::wait() {
     accept_client();
   if (entries[1].revents != 0)
     leash_pulled();
-  if (entries[2].revents != 0)
-    vmm_.reap();
+  if (entries[2].revents != 0) {
+    hear_vmm();
+    vmm_.reap(told_end_);
+  }
 }
 
 int keeper::wait_milliseconds() const {
@@ -141,6 +150,10 @@ int keeper::wait_milliseconds() const {
   auto next = clock::now() + std::chrono::seconds{10};
   if (settings_.output_bytes > 0)
     next = std::min(next, next_trim_);
+  if (vmm_.is_there() && !told_end_.empty())
+    next = std::min(next, end_limit_);
+  else if (vmm_.is_there() && watchdog_.socket() < 0)
+    next = std::min(next, next_listen_);
   for (const auto& x : clients_)
     if (x.is_armed && !x.is_expired)
       next = std::min(next, x.lease);
@@ -151,6 +164,26 @@ int keeper::wait_milliseconds() const {
   if (pipes_draining > 0)
     next = std::min(next, clock::now() + step_interval);
   return qemu::milliseconds_until(next);
+}
+
+// A guest that has ended must not keep its VM.
+void keeper::hear_vmm() {
+  if (!vmm_.is_there())
+    return;
+  const auto now = clock::now();
+  if (told_end_.empty()) {
+    if (watchdog_.socket() < 0 && now >= next_listen_) {
+      const bool may_tell = watchdog_.listen(now + listen_patience);
+      next_listen_ =
+        may_tell ? clock::now() + listen_interval : clock::time_point::max();
+    }
+    told_end_ = watchdog_.told_end();
+    end_limit_ = now + vmm_end_max;
+  } else if (now >= end_limit_) {
+    log_line("vmm.hangs", "it said that it ends: " + told_end_);
+    vmm_.kill();
+    end_limit_ = now + vmm_end_max;
+  }
 }
 
 // What a guest prints would fill the disk of all.

@@ -23,6 +23,10 @@ inline constexpr std::size_t clients_max = 8;
 /// A keeper without a VM of its own leaves after this long without a node.
 inline constexpr auto idle_time_max = std::chrono::seconds{60};
 
+/// A VMM that said that it ends has so long to do so. QEMU 7.2 can hang there
+/// for ever, when a command comes while it closes its monitors.
+inline constexpr auto vmm_end_max = std::chrono::seconds{10};
+
 /// Serves until there is nothing left to keep.
 class keeper {
 public:
@@ -57,6 +61,7 @@ private:
   void wait();
   int wait_milliseconds() const;
   void look_at_leases();
+  void hear_vmm();
   static void take_pipe(client& x);
   void trim_outputs();
   void accept_client();
@@ -77,6 +82,9 @@ private:
   clock::time_point idle_since_ = clock::now();
   clock::time_point next_trim_ = {};
   bool is_trim_told_ = false;
+  clock::time_point next_listen_ = {};
+  std::string told_end_ = {};        // why the VMM says that it ends
+  clock::time_point end_limit_ = {}; // when it must have
   bool leaves_ = false;
 };
 

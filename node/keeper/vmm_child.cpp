@@ -13,7 +13,9 @@
 
 #include <fmt/format.h>
 
+#include "actors/bounded_text.hpp"
 #include "actors/durable_file.hpp"
+#include "actors/schema/json_text.hpp"
 #include "node/confinement.hpp"
 #include "node/keeper/log.hpp"
 #include "node/preload/preload.hpp"
@@ -24,6 +26,7 @@ namespace forkfleet::keeper {
 namespace {
 
 constexpr int exec_failed = 127;
+constexpr std::size_t told_max = 128;
 
 // A program's arguments and environment, as exec takes them.
 struct start_words {
@@ -166,15 +169,17 @@ void vmm_child::kill() const {
     qemu::send_signal(pidfd_.get(), SIGKILL);
 }
 
-void vmm_child::reap() {
+void vmm_child::reap(const std::string& told) {
   int code = 0;
   while (::waitpid(id_.pid, &code, 0) < 0 && errno == EINTR)
     continue;
   const int value = WIFEXITED(code) ? WEXITSTATUS(code) : -1;
   const int number = WIFSIGNALED(code) ? WTERMSIG(code) : 0;
-  const auto text = fmt::format(R"({{"pid":{},"status":{},"signal":{}}})"
-                                "\n",
-                                id_.pid, value, number);
+  const auto text = schema::dump({{"pid", id_.pid},
+                                  {"status", value},
+                                  {"signal", number},
+                                  {"told", bounded_text(told, told_max)}})
+                    + "\n";
   log_line("vmm.ended", text.substr(0, text.size() - 1));
   if (auto kept = write_durably(exit_file, text); !kept)
     log_line("exit.lost", to_string(kept.error()));

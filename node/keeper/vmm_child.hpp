@@ -38,8 +38,9 @@ public:
   /// Kills it with SIGKILL.
   void kill() const;
 
-  /// Reaps it and writes exit.json. Blocks until it has ended.
-  void reap();
+  /// Reaps it and writes exit.json, with the VMM's own word for why it ended
+  /// if there is one. Blocks until it has ended.
+  void reap(const std::string& told);
 
 private:
   qemu::process_id id_ = {};

@@ -43,6 +43,11 @@ public:
   /// One step, if one is due: resumes the guest if it stands.
   void step_if_busy();
 
+  /// As in guest_line.hpp.
+  bool listen(deadline_point until) { return line_->listen(until); }
+  int socket() const { return line_->socket(); }
+  std::string told_end() { return line_->told_end(); }
+
 private:
   status look_and_resume(deadline_point until);
 

@@ -97,6 +97,9 @@ public:
   /// Why QEMU said that it ends, or that its guest did; kept for good.
   const std::optional<qmp_event>& shutdown() const { return shutdown_; }
 
+  /// Readable when something arrived; -1 without a connection.
+  int socket() const { return socket_.get(); }
+
   /// QEMU's version, such as 7.2.22.
   const std::string& version() const { return version_; }
 

@@ -95,6 +95,9 @@ std::string reaped_end(const end_witness& seen) {
       || number_member(*value, "pid")
            != static_cast<uint64_t>(seen.process.pid))
     return {};
+  // It said that it ends, and was killed because it did not.
+  if (const auto told = text_member(*value, "told"); !told.empty())
+    return describe_reason(told);
   if (const auto number = number_member(*value, "signal"); number != 0)
     return "its VMM was killed by " + signal_text(number);
   const auto status = number_member(*value, "status");

@@ -136,6 +136,7 @@ TEST_CASE_METHOD(end_fixture, "a guest of a q35 that ended is gone",
     return;
   check_end(GENERATE(guest_end{"q35", "ff.end=reboot", reset},
                      guest_end{"q35", "ff.end=panic", panicked},
+                     guest_end{"q35", "ff.end=exit", panicked},
                      guest_end{"q35", "reboot=t ff.end=reset", reset},
                      guest_end{"q35", "ff.end=poweroff", off}));
 }
@@ -145,7 +146,9 @@ TEST_CASE_METHOD(end_fixture, "a guest of a pc that ended is gone",
   if (!can_run())
     return;
   check_end(GENERATE(guest_end{"pc", "ff.end=reboot", reset},
+                     guest_end{"pc", "ff.end=panic", panicked},
                      guest_end{"pc", "ff.end=exit", panicked},
+                     guest_end{"pc", "reboot=t ff.end=reset", reset},
                      guest_end{"pc", "ff.end=poweroff", off}));
 }
 

@@ -68,8 +68,8 @@ TEST_CASE("a clock that is set while the node runs makes nothing due",
   CHECK(judge(rules, {snapshot("old", 0)}, {}, clock.look(3652s, 1052s))
           .at({"old"})
           .why
-        == "rule k=v keeps what is younger than 1 min; the clock was set ahead "
-           "by 1 h since");
+        == "rule k=v keeps what is younger than 1min; the clock was set ahead "
+           "by 1h since");
   CHECK(due_at(3661s, 1061s) == tags{{"old"}});
   INFO("and back: what was sealed meanwhile is of that time");
   CHECK(due_at(64s, 1064s) == tags{{"old"}});
