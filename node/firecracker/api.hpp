@@ -55,7 +55,9 @@ struct snapshot_paths {
 /// time.
 class api {
 public:
-  explicit api(std::string path) : http_{std::move(path)} {}
+  /// As of http_client.
+  explicit api(std::string path, const qemu::process_id& known = {})
+    : http_{std::move(path), known} {}
 
   const std::string& path() const { return http_.path(); }
 

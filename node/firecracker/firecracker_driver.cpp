@@ -252,7 +252,7 @@ expected<vmm_ptr> firecracker_driver::adopt(const start_plan& plan,
       space_of(settings_, plan, *x).remove();
     return tl::unexpected(there.error());
   }
-  auto line = std::make_unique<api>(record->api);
+  auto line = std::make_unique<api>(record->api, record->process());
   const auto version = line->version(until);
   if (!version)
     return tl::unexpected(version.error());

@@ -36,7 +36,9 @@ struct http_answer {
 /// place. A request that failed may have been done all the same.
 class http_client {
 public:
-  explicit http_client(std::string path) : path_{std::move(path)} {}
+  /// `known` is the process that must serve it; none: whoever does.
+  explicit http_client(std::string path, const qemu::process_id& known = {})
+    : path_{std::move(path)}, server_{known} {}
 
   const std::string& path() const { return path_; }
 
@@ -50,7 +52,7 @@ private:
   expected<http_answer> read_answer(deadline_point until);
 
   std::string path_;
-  qemu::socket_server server_ = {};
+  qemu::socket_server server_;
   unique_fd socket_ = {};
 };
 

@@ -290,7 +290,7 @@ expected<vmm_ptr> qemu_driver::shared::adopt(const start_plan& plan,
   }
   if (!there.runs())
     return tl::unexpected(there.error());
-  auto qmp = qmp_client::connect(record->qmp, until);
+  auto qmp = qmp_client::connect(record->qmp, until, record->process());
   if (!qmp)
     return tl::unexpected(qmp.error());
   if (!is_complete) {

@@ -55,8 +55,9 @@ bool bool_member(const json& value, std::string_view key) {
 }
 
 expected<std::unique_ptr<qmp_client>>
-qmp_client::connect(const std::string& path, deadline_point until) {
-  auto client = std::unique_ptr<qmp_client>{new qmp_client{path}};
+qmp_client::connect(const std::string& path, deadline_point until,
+                    const process_id& known) {
+  auto client = std::unique_ptr<qmp_client>{new qmp_client{path, known}};
   if (auto opened = client->open(until); !opened)
     return tl::unexpected(opened.error());
   return client;

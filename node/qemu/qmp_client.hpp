@@ -50,8 +50,10 @@ class qmp_client {
 public:
   /// Connects and negotiates. A socket that is held by another client gives
   /// no greeting: vmm_unreachable says so after `until`.
-  static expected<std::unique_ptr<qmp_client>> connect(const std::string& path,
-                                                       deadline_point until);
+  /// `known` is the process that must serve it; none: whoever does.
+  static expected<std::unique_ptr<qmp_client>>
+  connect(const std::string& path, deadline_point until,
+          const process_id& known = {});
 
   /// Runs one command and returns what it returned. `pass` goes along as a
   /// descriptor unless it is -1. After deadline_exceeded the answer may
@@ -109,7 +111,8 @@ public:
   const std::string& path() const { return path_; }
 
 private:
-  explicit qmp_client(std::string path) : path_{std::move(path)} {}
+  qmp_client(std::string path, const process_id& known)
+    : path_{std::move(path)}, server_{known} {}
 
   status open(deadline_point until);
   status read_greeting(deadline_point until);
@@ -123,7 +126,7 @@ private:
 
   std::string path_;
   unique_fd socket_ = {};
-  socket_server server_ = {};
+  socket_server server_;
   std::string version_ = {};
   line_reader lines_{qmp_line_bytes_max};
   std::deque<qmp_event> events_ = {};

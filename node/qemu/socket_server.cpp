@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/qemu/socket_server.hpp"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "node/qemu/unix_socket.hpp"

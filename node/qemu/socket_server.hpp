@@ -4,6 +4,7 @@
 // other.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "node/qemu/process.hpp"
@@ -13,6 +14,10 @@ namespace forkfleet::qemu {
 
 class socket_server {
 public:
+  /// `known` must serve it already the first time; none: whoever does.
+  explicit socket_server(const process_id& known = {})
+    : is_known_{known.pid > 0}, process_{known} {}
+
   /// Looks who serves `socket`, which was just connected to `path`. The first
   /// one is kept. Of another one later: vmm_gone where the first has ended,
   /// otherwise vmm_unreachable. A process in a foreign pid namespace is told
@@ -25,8 +30,8 @@ public:
 private:
   failure other(const std::string& path, const std::string& who) const;
 
-  bool is_known_ = false;
-  process_id process_ = {};
+  bool is_known_;
+  process_id process_;
   std::optional<file_identity> file_ = {};
 };
 

@@ -10,6 +10,7 @@
 #include <catch2/catch.hpp>
 
 #include "actors/durable_file.hpp"
+#include "node/firecracker/vm_record.hpp"
 #include "node/pause_history.hpp"
 #include "tests/conformance/capturing.hpp"
 #include "tests/support/firecracker_fixture.hpp"
@@ -311,6 +312,27 @@ TEST_CASE("a VM that somebody else started is attached to, and let go",
   check_snapshot(world, branch.drained(), 1);
   REQUIRE((*attached)->stop(branch.soon()));
   CHECK(vm->health(branch.soon()) == vmm_health::running);
+}
+
+TEST_CASE("an attached Firecracker whose process was never known is not gone",
+          "[node][firecracker_vmm][safety]") {
+  auto world = firecracker_subject{};
+  const auto vm = start_vm(world);
+  auto plan = world.plan();
+  plan.id = {"other"};
+  plan.directory = world.home() + "/child";
+  plan.spec = {};
+  plan.spec.driver = config::driver_kind::firecracker;
+  plan.spec.attach.api = world.vm_directory() + "/api.sock";
+  REQUIRE(world.driver().start(plan, world.now() + 20s));
+  auto record = firecracker::load_vm_record(plan.directory);
+  REQUIRE(record);
+  record->pid = 0;
+  REQUIRE(firecracker::save(*record, plan.directory));
+  const auto found = world.driver().adopt(plan, world.now() + 20s);
+  REQUIRE_FALSE(found);
+  CHECK(found.error().code == ec::vmm_unreachable);
+  CHECK(firecracker::load_vm_record(plan.directory));
 }
 
 TEST_CASE("a Firecracker that cannot start says why, and leaves nothing",

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 
@@ -64,4 +65,15 @@ TEST_CASE_METHOD(server_fixture, "who takes a VMM's place is another one",
     CHECK(told.error().code == ec::vmm_unreachable);
   }
   CHECK(server.process().pid == pid);
+}
+
+TEST_CASE_METHOD(server_fixture, "only the process that is known is taken",
+                 "[node][qemu][attach][safety]") {
+  const auto vmm = test::listening_process{path};
+  server = socket_server{identify(vmm.pid())};
+  CHECK(check());
+  server = socket_server{identify(::getpid())};
+  const auto told = check();
+  REQUIRE_FALSE(told);
+  CHECK(told.error().code == ec::vmm_unreachable);
 }
