@@ -29,6 +29,17 @@ std::vector<std::string> calls_of(firecracker_subject& world) {
   return result;
 }
 
+/// What attaches to the VM of the subject.
+start_plan attaching(firecracker_subject& world) {
+  auto plan = world.plan();
+  plan.id = {"other"};
+  plan.directory = world.home() + "/child";
+  plan.spec = {};
+  plan.spec.driver = config::driver_kind::firecracker;
+  plan.spec.attach.api = world.vm_directory() + "/api.sock";
+  return plan;
+}
+
 } // namespace
 
 TEST_CASE("a VM is made by the calls that its version knows, in their order",
@@ -296,12 +307,7 @@ TEST_CASE("a VM that somebody else started is attached to, and let go",
           "[node][firecracker_vmm]") {
   auto world = firecracker_subject{};
   const auto vm = start_vm(world);
-  auto plan = world.plan();
-  plan.id = {"other"};
-  plan.directory = world.home() + "/child";
-  plan.spec = {};
-  plan.spec.driver = config::driver_kind::firecracker;
-  plan.spec.attach.api = world.vm_directory() + "/api.sock";
+  const auto plan = attaching(world);
   const auto attached = world.driver().start(plan, world.now() + 20s);
   REQUIRE(attached);
   CHECK((*attached)->describe().pid == vm->describe().pid);
@@ -318,12 +324,7 @@ TEST_CASE("an attached Firecracker whose process was never known is not gone",
           "[node][firecracker_vmm][safety]") {
   auto world = firecracker_subject{};
   const auto vm = start_vm(world);
-  auto plan = world.plan();
-  plan.id = {"other"};
-  plan.directory = world.home() + "/child";
-  plan.spec = {};
-  plan.spec.driver = config::driver_kind::firecracker;
-  plan.spec.attach.api = world.vm_directory() + "/api.sock";
+  const auto plan = attaching(world);
   REQUIRE(world.driver().start(plan, world.now() + 20s));
   auto record = firecracker::load_vm_record(plan.directory);
   REQUIRE(record);

@@ -10,6 +10,21 @@
 using namespace forkfleet;
 using namespace forkfleet::test;
 
+namespace {
+
+/// A guest whose writable disks must be frozen cannot be write-protected.
+start_plan plan_with_disk(const vm_fixture& world) {
+  auto result = world.plan("source");
+  const auto disk = world.home() + "/disk.raw";
+  const auto fd = open_file(disk, O_RDWR | O_CREAT);
+  REQUIRE(fd);
+  REQUIRE(resize_file(fd->get(), 1 << 20, disk));
+  result.spec.disks = {{.path = disk, .format = "raw"}};
+  return result;
+}
+
+} // namespace
+
 TEST_CASE_METHOD(vm_fixture, "a VM that is started counts and is described",
                  "[node][qemu][vm]") {
   if (!can_run())
@@ -55,12 +70,7 @@ TEST_CASE_METHOD(vm_fixture,
                  "[node][qemu][vm][safety]") {
   if (!can_run())
     return;
-  auto with_disk = plan("source");
-  const auto disk = home() + "/disk.raw";
-  const auto fd = open_file(disk, O_RDWR | O_CREAT);
-  REQUIRE(fd);
-  REQUIRE(resize_file(fd->get(), 1 << 20, disk));
-  with_disk.spec.disks = {{.path = disk, .format = "raw"}};
+  auto with_disk = plan_with_disk(*this);
   with_disk.spec.qemu_arguments = {"-qmp", "unix:hand.sock,server=on,wait=off"};
   const auto vm = start_untracked(with_disk);
   check_guest(*vm, 100);
@@ -84,13 +94,7 @@ TEST_CASE_METHOD(vm_fixture, "a stopped copy is right, and its arena is reused",
                  "[node][qemu][vm]") {
   if (!can_run())
     return;
-  // A guest whose writable disks must be frozen cannot be write-protected.
-  auto with_disk = plan("source");
-  const auto disk = home() + "/disk.raw";
-  const auto fd = open_file(disk, O_RDWR | O_CREAT);
-  REQUIRE(fd);
-  REQUIRE(resize_file(fd->get(), 1 << 20, disk));
-  with_disk.spec.disks = {{.path = disk, .format = "raw"}};
+  const auto with_disk = plan_with_disk(*this);
   const auto vm = start_untracked(with_disk);
   check_guest(*vm);
   for (const std::string name : {"first", "second"}) {
