@@ -118,7 +118,7 @@ bool keeper::is_needed() const {
 void keeper::wait() {
   auto entries = std::vector<pollfd>{
     entry_of(listener_.get()), entry_of(leash_.get()), entry_of(vmm_.pidfd()),
-    entry_of(told_end_.empty() ? watchdog_.socket() : -1)};
+    entry_of(hears_vmm() ? watchdog_.socket() : -1)};
   for (const auto& x : clients_) {
     entries.push_back(entry_of(x.socket.get()));
     // No events: only the hang-up is of interest, and always told.
@@ -166,9 +166,18 @@ int keeper::wait_milliseconds() const {
   return qemu::milliseconds_until(next);
 }
 
+// Not within a pause, of which the VMM tells, too: a processor that is busy
+// with that is missing for the pause.
+bool keeper::hears_vmm() const {
+  return vmm_.is_there() && told_end_.empty()
+         && std::ranges::none_of(clients_, [](const client& x) {
+              return x.is_armed && !x.is_expired;
+            });
+}
+
 // A guest that has ended must not keep its VM.
 void keeper::hear_vmm() {
-  if (!vmm_.is_there())
+  if (!vmm_.is_there() || (told_end_.empty() && !hears_vmm()))
     return;
   const auto now = clock::now();
   if (told_end_.empty()) {

@@ -61,6 +61,7 @@ private:
   void wait();
   int wait_milliseconds() const;
   void look_at_leases();
+  bool hears_vmm() const;
   void hear_vmm();
   static void take_pipe(client& x);
   void trim_outputs();
